@@ -1,0 +1,1 @@
+"""The InferenceModel API: its types, and the CRD generated from them."""

@@ -1,0 +1,76 @@
+"""The vLLM engine's settings that a model may choose."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sirocco_operator.api.base import ApiModel
+
+EngineArgument = Annotated[str, Field(min_length=1, max_length=2048)]
+
+
+class EnvVar(ApiModel):
+    """An environment variable with a literal value; secrets come through `model.secretName`."""
+
+    name: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    value: str = Field(default="", max_length=4096)
+
+
+class Engine(ApiModel):
+    """Settings of vLLM; what is not given is vLLM's own default."""
+
+    image: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=512,
+        description="Serving image with Sirocco's layer over vLLM. Default: the operator's for the device.",
+    )
+    max_model_len: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000_000,
+        description="Longest prompt plus answer, in tokens (--max-model-len).",
+    )
+    dtype: Literal["auto", "half", "float16", "bfloat16", "float", "float32"] | None = Field(
+        default=None, description="Type of weights and activations (--dtype)."
+    )
+    quantization: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Quantization method, e.g. awq (--quantization).",
+    )
+    kv_cache_dtype: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Type of the KV cache, e.g. fp8 (--kv-cache-dtype).",
+    )
+    gpu_memory_utilization: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Share of each GPU's memory that vLLM takes, above 0 to 1 (--gpu-memory-utilization).",
+    )
+    max_num_seqs: int | None = Field(
+        default=None, ge=1, le=65_536, description="Most sequences in one batch (--max-num-seqs)."
+    )
+    max_num_batched_tokens: int | None = Field(
+        default=None, ge=1, le=10_000_000, description="Most tokens in one batch (--max-num-batched-tokens)."
+    )
+    enforce_eager: bool = Field(
+        default=False, description="No CUDA graphs: less memory, slower (--enforce-eager)."
+    )
+    trust_remote_code: bool = Field(
+        default=False, description="Run the model repository's own Python code (--trust-remote-code)."
+    )
+    args: tuple[EngineArgument, ...] = Field(
+        default=(),
+        max_length=64,
+        description="More `vllm serve` arguments; those that the operator owns are refused.",
+    )
+    env: tuple[EnvVar, ...] = Field(
+        default=(),
+        max_length=64,
+        description="More environment of the engine; what the operator sets is refused.",
+    )

@@ -1,0 +1,1 @@
+"""Generic machinery of a level-triggered controller; it knows no InferenceModel."""
