@@ -1,0 +1,32 @@
+"""The one way in which tests wait: a condition is looked at until it holds or its time is over."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+def eventually(
+    condition: Callable[[], Value],
+    deadline: float,
+    describe: str | Callable[[], str],
+    interval: float = 0.25,
+) -> Value:
+    """Look at `condition` until its value is true, and return that value.
+
+    `condition` may raise AssertionError for "not yet". `deadline` and `interval` are seconds. `describe`, or
+    what it returns, ends the sentence "waited N s for …". Raises AssertionError with the last thing seen.
+    """
+    started = time.monotonic()
+    while True:
+        try:
+            seen: object = (value := condition())
+            if value:
+                return value
+        except AssertionError as error:
+            seen = error
+        if time.monotonic() - started > deadline:
+            wanted = describe if isinstance(describe, str) else describe()
+            raise AssertionError(f"waited {deadline:g} s for {wanted}; last seen: {seen}")
+        time.sleep(interval)
