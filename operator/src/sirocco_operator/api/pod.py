@@ -6,16 +6,22 @@ API server when the Deployment is written.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
 
 from sirocco_operator.api.base import ApiModel
 
+
+def _whole_number_to_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+# Kubernetes' quantity without a sign: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity
 Quantity = Annotated[
     str,
+    BeforeValidator(_whole_number_to_text),
     Field(
-        min_length=1,
         max_length=32,
-        pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei|[eE][+-]?[0-9]+)?$",
+        pattern=r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$",
         json_schema_extra={"x-kubernetes-int-or-string": True},
     ),
 ]

@@ -57,7 +57,8 @@ class Model(ApiModel):
         default=None,
         min_length=1,
         max_length=253,
-        description="Secret whose keys become environment where weights are fetched (HF_TOKEN for gated weights).",
+        description="Secret whose keys become environment where weights are fetched, "
+        "e.g. HF_TOKEN for gated weights.",
     )
 
 
@@ -76,7 +77,8 @@ class Rollout(ApiModel):
 
     strategy: RolloutStrategy = Field(
         default=RolloutStrategy.SURGE,
-        description="Surge needs free GPUs for one more pod; InPlace needs none, and has one replica fewer meanwhile.",
+        description="Surge needs free GPUs for one more pod; InPlace needs none, "
+        "and has one replica fewer meanwhile.",
     )
 
 

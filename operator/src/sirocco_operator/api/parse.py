@@ -1,0 +1,52 @@
+"""From a raw API object to a typed resource."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from sirocco_operator.api.model_source import parse_uri
+from sirocco_operator.api.v1alpha1 import InferenceModel
+
+
+class InvalidResource(ValueError):  # noqa: N818 -- it names what is wrong, as reasons do
+    """The object does not fit the types; the message names every problem as `field: cause`."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def parse(raw: Mapping[str, Any]) -> InferenceModel:
+    """Type a raw InferenceModel: name, namespace, uid and generation of its metadata, and its spec.
+
+    Raises InvalidResource when anything does not fit, e.g. an object stored under an older CRD.
+    """
+    metadata = raw.get("metadata")
+    read = {
+        "metadata": {
+            key: metadata[key] for key in ("name", "namespace", "uid", "generation") if key in metadata
+        }
+        if isinstance(metadata, Mapping)
+        else {},
+        "spec": raw.get("spec", {}),
+    }
+    try:
+        model = InferenceModel.model_validate(read)
+    except ValidationError as error:
+        raise InvalidResource(_sentences(error)) from error
+    try:
+        parse_uri(model.spec.model.uri, model.spec.model.revision)
+    except ValueError as error:
+        raise InvalidResource((f"spec.model: {error}",)) from error
+    return model
+
+
+def _sentences(error: ValidationError) -> tuple[str, ...]:
+    return tuple(
+        f"{_path(detail['loc'])}: {detail['msg'][:1].lower()}{detail['msg'][1:]}" for detail in error.errors()
+    )
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
