@@ -1,0 +1,102 @@
+"""The whole `.status` of an InferenceModel."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.status import pods
+from sirocco_operator.status.observed import Observed
+from sirocco_operator.status.reasons import MEANINGS, Reason, Stage
+from sirocco_operator.status.table import DETAIL_LIMIT, MESSAGE_LIMIT, Finding, find
+from sirocco_operator.status.text import bounded, masked
+from sirocco_operator.status.view import View
+
+PROGRESSING = (Stage.WORKING, Stage.WAITING)
+DEGRADED = (Stage.WAITING, Stage.FAILED)
+KEPT_WHEN_INVALID = ("replicas", "readyReplicas", "gpus", "selector", "endpoint")
+
+
+def compute(
+    model: InferenceModel, observed: Observed, previous: Mapping[str, Any], now: str
+) -> dict[str, Any]:
+    """The new status; `previous` is the one that the resource carries, `now` a time as RFC 3339.
+
+    The same observation gives the same status, whatever the time.
+    """
+    view = View(model, observed)
+    finding = find(view)
+    deployment = (observed.deployment or {}).get("status") or {}
+    name, namespace = model.metadata.name, model.metadata.namespace
+    status: dict[str, Any] = {
+        "observedGeneration": model.metadata.generation,
+        "reason": str(finding.reason),
+        "message": finding.message,
+        "replicas": int(deployment.get("replicas") or 0),
+        "readyReplicas": len(view.serving),
+        "gpus": _gpus_held(view),
+        "selector": f"app.kubernetes.io/managed-by=sirocco-operator,inference.sirocco.dev/model={name}",
+        "conditions": _conditions(
+            finding, "True" if view.serving else "False", model.metadata.generation, previous, now
+        ),
+    }
+    # A Service of our name that is not ours leads elsewhere.
+    if not any(refusal.kind == "Service" for refusal in observed.refusals):
+        status["endpoint"] = f"http://{name}.{namespace}.svc"
+    return status
+
+
+def invalid(
+    metadata: Mapping[str, Any], message: str, previous: Mapping[str, Any], now: str
+) -> dict[str, Any]:
+    """The status of a resource that does not parse; its children, and what was said of them, stay.
+
+    `metadata` is the resource's own, `message` names the wrong fields.
+    """
+    row = MEANINGS[Reason.INVALID_SPEC]
+    text = bounded(f"{bounded(masked(message), DETAIL_LIMIT)}: {row.fix}", MESSAGE_LIMIT)
+    generation = int(metadata.get("generation") or 0)
+    # What served before goes on serving, unobserved.
+    ready = "Unknown" if previous.get("readyReplicas") else "False"
+    kept = {key: previous[key] for key in KEPT_WHEN_INVALID if key in previous}
+    return {
+        **kept,
+        "observedGeneration": generation,
+        "reason": str(Reason.INVALID_SPEC),
+        "message": text,
+        "conditions": _conditions(Finding(Reason.INVALID_SPEC, text), ready, generation, previous, now),
+    }
+
+
+def _gpus_held(view: View) -> int:
+    resource = view.model.spec.gpu_resource
+    placed = (
+        pod for pod in view.observed.pods if (pod.get("spec") or {}).get("nodeName") and not pods.is_over(pod)
+    )
+    return sum(pods.requested(pod, resource) for pod in placed)
+
+
+def _conditions(
+    finding: Finding, ready: str, generation: int, previous: Mapping[str, Any], now: str
+) -> list[dict[str, Any]]:
+    stage = MEANINGS[finding.reason].stage
+    before = {entry.get("type"): entry for entry in previous.get("conditions") or ()}
+    wanted = (
+        ("Ready", ready, finding.message),
+        ("Progressing", str(stage in PROGRESSING), finding.message if stage in PROGRESSING else ""),
+        ("Degraded", str(stage in DEGRADED), finding.message if stage in DEGRADED else ""),
+    )
+    conditions = []
+    for kind, value, message in wanted:
+        old = before.get(kind) or {}
+        since = old.get("lastTransitionTime") if old.get("status") == value else None
+        conditions.append(
+            {
+                "type": kind,
+                "status": value,
+                "reason": str(finding.reason),
+                "message": message,
+                "observedGeneration": generation,
+                "lastTransitionTime": since or now,
+            }
+        )
+    return conditions

@@ -1,0 +1,94 @@
+"""Reading a pod as the kubelet and the scheduler write it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sirocco_operator.status.observed import Manifest
+
+MAIN_CONTAINER = "vllm"
+DOWNLOAD_CONTAINER = "download"
+REVISION_LABEL = "pod-template-hash"
+
+
+def name(pod: Manifest) -> str:
+    """The pod's name."""
+    return str(pod["metadata"]["name"])
+
+
+def revision(pod: Manifest) -> str:
+    """The hash of the pod template that the pod was made from; empty when unlabelled."""
+    return str((pod["metadata"].get("labels") or {}).get(REVISION_LABEL, ""))
+
+
+def phase(pod: Manifest) -> str:
+    """Pending, Running, Succeeded, Failed or Unknown."""
+    return str((pod.get("status") or {}).get("phase", "Pending"))
+
+
+def is_terminating(pod: Manifest) -> bool:
+    """Asked to go; it may still serve what it has in flight."""
+    return bool(pod["metadata"].get("deletionTimestamp"))
+
+
+def is_over(pod: Manifest) -> bool:
+    """Will never run again; a Deployment replaces it."""
+    return phase(pod) in ("Succeeded", "Failed")
+
+
+def condition(holder: Manifest, kind: str) -> Mapping[str, Any]:
+    """The condition of that type of a pod, Deployment or node; empty when it has none."""
+    for entry in (holder.get("status") or {}).get("conditions") or ():
+        if entry.get("type") == kind:
+            return dict(entry)
+    return {}
+
+
+def is_ready(pod: Manifest) -> bool:
+    """Passes its readiness probe."""
+    return condition(pod, "Ready").get("status") == "True"
+
+
+def container_status(pod: Manifest, container: str) -> Mapping[str, Any]:
+    """The status of a container or init container; empty before the kubelet has written one."""
+    status = pod.get("status") or {}
+    for key in ("initContainerStatuses", "containerStatuses"):
+        for entry in status.get(key) or ():
+            if entry.get("name") == container:
+                return dict(entry)
+    return {}
+
+
+def waiting(pod: Manifest) -> Iterator[tuple[str, str, str]]:
+    """Containers that wait: (container, reason, message)."""
+    for container in (DOWNLOAD_CONTAINER, MAIN_CONTAINER):
+        state = (container_status(pod, container).get("state") or {}).get("waiting") or {}
+        if state:
+            yield container, str(state.get("reason", "")), str(state.get("message", ""))
+
+
+def termination(pod: Manifest, container: str) -> Mapping[str, Any] | None:
+    """How the container last ended, now or before its restart; None when it has not ended."""
+    status = container_status(pod, container)
+    for key in ("state", "lastState"):
+        ended = (status.get(key) or {}).get("terminated")
+        if ended:
+            return dict(ended)
+    return None
+
+
+def is_running(pod: Manifest, container: str) -> bool:
+    """The container's process runs."""
+    return bool((container_status(pod, container).get("state") or {}).get("running"))
+
+
+def requested(pod: Manifest, resource: str) -> int:
+    """How many of an extended resource (whole numbers, e.g. nvidia.com/gpu) the pod's containers ask for."""
+    spec = pod.get("spec") or {}
+    total = 0
+    for container in spec.get("containers") or ():
+        resources = container.get("resources") or {}
+        amount = (resources.get("limits") or {}).get(
+            resource, (resources.get("requests") or {}).get(resource, 0)
+        )
+        total += int(amount)
+    return total
