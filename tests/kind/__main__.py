@@ -1,0 +1,49 @@
+"""`python -m tests.kind`: tools, cluster and images for development and tests."""
+
+import argparse
+import os
+import shlex
+import sys
+
+from tests.kind import docker, tools
+from tests.kind.steps import StepError, one_at_a_time, say
+
+
+def main() -> int:
+    """Run one command; a failure ends with its cause and advice on the error output."""
+    parser = argparse.ArgumentParser(prog="python -m tests.kind", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    building = commands.add_parser("tools", help="build the pinned tools that are not current")
+    building.add_argument("--for", dest="groups", action="append", choices=sorted(tools.GROUPS), help="only these")
+    up = commands.add_parser("up", help="bring up the cluster, and Docker where there is none")
+    up.add_argument("--gpus", type=int, default=8, help="fake GPUs of the node (default: 8)")
+    commands.add_parser("images", help="build the project's images that are not current")
+    commands.add_parser("load", help="build the images and load those that the node lacks")
+    commands.add_parser("down", help="remove the cluster, and Docker if `up` started it")
+    commands.add_parser("status", help="say what is there")
+    commands.add_parser("env", help="print shell exports for the tools: eval \"$(python -m tests.kind env)\"")
+    options = parser.parse_args()
+    os.environ.update(docker.environment())
+    try:
+        return _run(options)
+    except StepError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "env":
+        for name, value in docker.environment().items():
+            say(f"export {name}={shlex.quote(value)}")
+        return 0
+    with one_at_a_time():
+        if options.command == "tools":
+            tools.ensure(*(options.groups or sorted(tools.GROUPS)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

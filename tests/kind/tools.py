@@ -1,0 +1,179 @@
+"""Build the pinned tools from Go modules, each once for what it is made from."""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.kind import versions
+from tests.kind.gomod import build_module
+from tests.kind.keys import key_of
+from tests.kind.paths import BIN, HERE, NODE_BIN, WORK
+from tests.kind.steps import StepError, output_of, run_logged, say, step
+
+RECIPE = "1"
+"""Raise it when the way of building changes in what the other parts of a key don't show."""
+
+ADVICE = "Is the Go module proxy reachable (`go env GOPROXY`)? Then run the same command again."
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One program: the Go package, its module's pinned version, how it is built and where it goes."""
+
+    name: str
+    package: str
+    module: str
+    version: str
+    how: str = "install"
+    tags: str = ""
+    folder: Path = BIN
+    links: tuple[str, ...] = ()
+
+    def key(self) -> str:
+        """Hash everything that decides what comes out."""
+        source = self.source()
+        parts = (RECIPE, self.name, self.package, self.version, self.how, self.tags, self.ldflags())
+        return key_of(*parts, *self.links, source.read_bytes() if source else "")
+
+    def source(self) -> Path | None:
+        """Return the main.go of ours that it is built from, if it is."""
+        path = HERE / "go" / self.name / "main.go"
+        return path if path.exists() else None
+
+    def ldflags(self) -> str:
+        """Return the linker flags: stripped, and Kubernetes with the version that it reports."""
+        flags = ["-s", "-w"]
+        if self.how == "kubernetes":
+            major, minor, _ = self.version.removeprefix("v").split(".")
+            values = {"gitVersion": self.version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+            for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
+                flags += [f"-X {package}.{name}={value}" for name, value in values.items()]
+        return " ".join(flags)
+
+    def is_current(self) -> bool:
+        """Say whether the program and its links are there, made from what would be used now."""
+        stamp = self.folder / ".stamps" / self.name
+        names = (self.name, *self.links)
+        there = all(os.access(self.folder / name, os.X_OK) for name in names)
+        return there and stamp.exists() and stamp.read_text() == self.key()
+
+
+KUBE = Tool(
+    name="kube",
+    package=".",
+    module="k8s.io/kubernetes",
+    version=versions.KUBERNETES,
+    how="kubernetes",
+    links=(
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kube-proxy",
+        "kubelet",
+        "kubeadm",
+        "kubectl",
+    ),
+)
+ETCD = Tool("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", versions.ETCD, how="require")
+KIND = Tool("kind", "sigs.k8s.io/kind", "sigs.k8s.io/kind", versions.KIND)
+CHART = (
+    Tool("helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", versions.HELM),
+    Tool("helm3", "helm.sh/helm/v3/cmd/helm", "helm.sh/helm/v3", versions.HELM3),
+    Tool(
+        "kubeconform",
+        "github.com/yannh/kubeconform/cmd/kubeconform",
+        "github.com/yannh/kubeconform",
+        versions.KUBECONFORM,
+    ),
+)
+_CONTAINERD = "github.com/containerd/containerd/v2"
+NODE = (
+    ETCD,
+    *(
+        Tool(
+            name,
+            f"{_CONTAINERD}/cmd/{name}",
+            _CONTAINERD,
+            versions.CONTAINERD,
+            tags="no_btrfs no_aufs no_zfs no_devmapper",
+            folder=NODE_BIN,
+        )
+        for name in ("containerd", "ctr", "containerd-shim-runc-v2")
+    ),
+    Tool("coredns", "github.com/coredns/coredns", "github.com/coredns/coredns", versions.COREDNS, folder=NODE_BIN),
+    Tool("pause", ".", "sirocco.dev/pause", "v1", how="source", folder=NODE_BIN),
+)
+GROUPS = {"chart": (KUBE, *CHART), "api": (KUBE, ETCD), "cluster": (KUBE, KIND), "node": (KUBE, *NODE)}
+
+
+def ensure(*groups: str) -> None:
+    """Build what the groups need and is not current; raises StepError."""
+    wanted = {tool.name: tool for group in groups for tool in GROUPS[group]}
+    stale = [tool for tool in wanted.values() if not tool.is_current()]
+    if stale and shutil.which("go") is None:
+        raise StepError("Go is missing: install Go 1.26 or later (https://go.dev/dl/), then run this again.")
+    for tool in stale:
+        with step(f"build {tool.name} {tool.version}"):
+            _build(tool)
+    if not stale:
+        say(f"tools: {len(wanted)} current in {BIN}")
+
+
+def module_folder(module: str, version: str) -> Path:
+    """Download a Go module and return its folder in the module cache."""
+    text = output_of(["go", "mod", "download", "-json", f"{module}@{version}"], env={"GO111MODULE": "on"}, seconds=600)
+    return Path(json.loads(text)["Dir"])
+
+
+def _build(tool: Tool) -> None:
+    WORK.mkdir(parents=True, exist_ok=True)
+    (tool.folder / ".stamps").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{tool.name}-", dir=WORK) as folder:
+        work = Path(folder)
+        built = work / "out" / Path(tool.package).name if tool.how == "install" else work / "out" / tool.name
+        (work / "out").mkdir()
+        env = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=mod -buildvcs=false", "GOBIN": str(work / "out")}
+        flags = ["-trimpath", "-ldflags", tool.ldflags(), *(["-tags", tool.tags] if tool.tags else [])]
+        log = f"build-{tool.name}"
+        if tool.how == "install":
+            env["GOFLAGS"] = "-buildvcs=false"
+            target = f"{tool.package}@{tool.version}"
+            run_logged(["go", "install", *flags, target], log, advice=ADVICE, env=env, cwd=work)
+        else:
+            _write_module(tool, work, env)
+            run_logged(["go", "build", *flags, "-o", built, tool.package], log, advice=ADVICE, env=env, cwd=work)
+        _publish(tool, built)
+
+
+def _write_module(tool: Tool, work: Path, env: dict[str, str]) -> None:
+    source = tool.source()
+    if source:
+        shutil.copy(source, work / "main.go")
+    if tool.how == "kubernetes":
+        published = module_folder(tool.module, tool.version)
+        text = (published / "go.mod").read_text()
+        module = build_module(text, tool.module, tool.version, versions.KUBERNETES_LIBRARIES)
+        (work / "go.mod").write_text(module)
+        # The module cache is read-only; go.sum has to grow by the libraries' own sums.
+        (work / "go.sum").write_bytes((published / "go.sum").read_bytes())
+        return
+    (work / "go.mod").write_text("module sirocco.dev/build\n\ngo 1.25\n")
+    if tool.how == "require":
+        run_logged(
+            ["go", "get", f"{tool.module}@{tool.version}"], f"get-{tool.name}", advice=ADVICE, env=env, cwd=work
+        )
+
+
+def _publish(tool: Tool, built: Path) -> None:
+    stamp = tool.folder / ".stamps" / tool.name
+    stamp.unlink(missing_ok=True)
+    built.chmod(0o755)
+    os.replace(built, tool.folder / tool.name)
+    for link in tool.links:
+        path = tool.folder / link
+        path.unlink(missing_ok=True)
+        path.symlink_to(tool.name)
+    stamp.write_text(tool.key())

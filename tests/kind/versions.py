@@ -1,0 +1,29 @@
+"""Every version that the tools, the cluster and the base image are pinned to."""
+
+KUBERNETES = "v1.35.4"
+"""Built from source; 1.35 is the last release whose kubelet runs on cgroup v1."""
+
+KUBERNETES_LIBRARIES = "v0.35.4"
+"""The release of the k8s.io libraries that belongs to KUBERNETES."""
+
+ETCD = "v3.6.6"
+COREDNS = "v1.13.1"
+CONTAINERD = "v2.2.2"
+KIND = "v0.33.0"
+HELM = "v4.3.1"
+HELM3 = "v3.22.0"
+KUBECONFORM = "v0.8.0"
+
+PAUSE_TAGS = ("3.10", "3.10.1")
+"""containerd's and kubeadm's idea of the pause image."""
+
+ETCD_IMAGE_TAG = "3.6.6-0"
+"""The tag under which kubeadm of KUBERNETES asks for etcd."""
+
+PUBLISHED_NODE_IMAGE = (
+    "kindest/node:v1.35.8@sha256:07b2536e30b803ed61d1677a79df6115f798ce64c80f9e22f6ed45afd09323c0"
+)
+"""From the release notes of KIND."""
+
+DEBIAN = "bookworm"
+BASE_IMAGE = f"debian:{DEBIAN}-slim"
