@@ -1,0 +1,295 @@
+"""A Kubernetes control plane without nodes: etcd, API server and controller manager as plain processes."""
+
+import ctypes
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import yaml
+
+from tests.api.client import Client
+from tests.waiting import eventually
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL("libc.so.6", use_errno=True)
+
+# The one user that the operator under test is; its writes are told apart in the audit log by this name.
+OPERATOR_USER = "sirocco-operator"
+
+_AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived", "ResponseStarted", "Panic"],
+    "rules": [
+        {"level": "Metadata", "users": [OPERATOR_USER]},
+        {"level": "None"},
+    ],
+}
+
+# What owns, scales and protects pods; nothing that needs a node or a cloud.
+_CONTROLLERS = (
+    "garbage-collector-controller",
+    "deployment-controller",
+    "replicaset-controller",
+    "disruption-controller",
+    "namespace-controller",
+)
+
+
+def tools() -> Path:
+    """The folder of the project's tools; `python -m tests.kind tools` fills it."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "sirocco" / "bin"
+
+
+def tool(name: str) -> str:
+    """The path of one tool; raises FileNotFoundError with what to run when it is not installed."""
+    path = tools() / name
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not installed: run `make tools`")
+    return str(path)
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """Ports of 127.0.0.1 that nothing listens on now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = tuple(int(each.getsockname()[1]) for each in sockets)
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent ends, however it ends (Linux)."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that was started in a session of its own, with all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def last_lines(path: Path, count: int = 30) -> str:
+    """The end of a log file, for a failure's message."""
+    return "\n".join(path.read_text(errors="replace").splitlines()[-count:]) if path.exists() else "(no log)"
+
+
+class ControlPlane:
+    """etcd, kube-apiserver and kube-controller-manager on free ports of 127.0.0.1, gone when left.
+
+    `crds` are applied before the controller manager starts, so that its garbage collector knows them at once.
+    """
+
+    def __init__(
+        self,
+        crds: Sequence[Mapping[str, Any]] = (),
+        feature_gates: str = "",
+        controllers: bool = True,
+        operator_groups: str = "",
+    ) -> None:
+        self._crds = crds
+        self._feature_gates = feature_gates
+        self._controllers = controllers
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._folder = Path(tempfile.mkdtemp(prefix="sirocco-control-plane-"))
+        self._etcd_port, self._peer_port, self._port = free_ports(3)
+        self._tokens = {"admin": secrets.token_hex(16), OPERATOR_USER: secrets.token_hex(16)}
+        self._operator_groups = operator_groups
+        self.server = f"https://127.0.0.1:{self._port}"
+        self.audit_log = self._folder / "audit.log"
+
+    def __enter__(self) -> Self:
+        try:
+            self._write_files()
+            self._start_etcd()
+            self._start_api_server()
+            self.client = self._client("admin")
+            self.wait_ready()
+            for crd in self._crds:
+                self.client.apply(crd)
+                self.client.wait_established(crd["metadata"]["name"])
+            if self._controllers:
+                self._start_controller_manager()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def kubeconfig(self, user: str = OPERATOR_USER) -> Path:
+        """A kubeconfig file for `user`: `admin` or the operator."""
+        path = self._folder / f"{user}.kubeconfig"
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
+            "clusters": [
+                {
+                    "name": "test",
+                    "cluster": {"server": self.server, "certificate-authority": str(self._certificate)},
+                }
+            ],
+            "users": [{"name": user, "user": {"token": self._tokens[user]}}],
+        }
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    def restart_api_server(self) -> None:
+        """Kill the API server and start it again on the same port; returns when it is ready."""
+        kill_group(self._processes.pop("kube-apiserver"))
+        self._start_api_server()
+        self.wait_ready()
+
+    def stop_api_server(self) -> None:
+        """Kill the API server; `start_api_server` brings it back."""
+        kill_group(self._processes.pop("kube-apiserver"))
+
+    def start_api_server(self) -> None:
+        """Start the API server after `stop_api_server`; returns when it is ready."""
+        self._start_api_server()
+        self.wait_ready()
+
+    def audit(self, offset: int = 0) -> Iterator[dict[str, Any]]:
+        """The operator's finished API calls, from a byte offset of the audit log on."""
+        if not self.audit_log.exists():
+            return
+        with self.audit_log.open("rb") as log:
+            log.seek(offset)
+            for line in log:
+                if line.endswith(b"\n"):
+                    yield json.loads(line)
+
+    def audit_offset(self) -> int:
+        """Where the audit log ends now, in bytes."""
+        return self.audit_log.stat().st_size if self.audit_log.exists() else 0
+
+    def wait_ready(self) -> None:
+        """Wait for the API server's /readyz; raises AssertionError with its log's end."""
+        process = self._processes["kube-apiserver"]
+
+        def ready() -> bool:
+            if process.poll() is not None:
+                raise RuntimeError(f"kube-apiserver ended:\n{self._log('kube-apiserver')}")
+            try:
+                return self.client.raw("GET", "/readyz").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        eventually(ready, 60, lambda: f"a ready API server; its log:\n{self._log('kube-apiserver')}", 0.1)
+
+    @property
+    def _certificate(self) -> Path:
+        return self._folder / "certificates" / "apiserver.crt"
+
+    def _client(self, user: str) -> Client:
+        eventually(
+            self._certificate.exists,
+            60,
+            lambda: f"the API server's certificate; its log:\n{self._log('kube-apiserver')}",
+            0.1,
+        )
+        return Client(self.server, self._tokens[user], self._certificate)
+
+    def _write_files(self) -> None:
+        subprocess.run(
+            ["openssl", "genrsa", "-out", str(self._folder / "accounts.key"), "2048"],
+            check=True,
+            capture_output=True,
+        )
+        tokens = [f"{self._tokens['admin']},admin,admin,system:masters"]
+        tokens.append(
+            f'{self._tokens[OPERATOR_USER]},{OPERATOR_USER},{OPERATOR_USER},"{self._operator_groups}"'
+        )
+        (self._folder / "tokens.csv").write_text("\n".join(tokens) + "\n")
+        (self._folder / "audit.yaml").write_text(yaml.safe_dump(_AUDIT_POLICY))
+
+    def _start_etcd(self) -> None:
+        url, peer = f"http://127.0.0.1:{self._etcd_port}", f"http://127.0.0.1:{self._peer_port}"
+        self._start(
+            "etcd",
+            f"--data-dir={self._folder / 'etcd'}",
+            "--unsafe-no-fsync",
+            f"--listen-client-urls={url}",
+            f"--advertise-client-urls={url}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+        )
+
+    def _start_api_server(self) -> None:
+        key = self._folder / "accounts.key"
+        self._start(
+            "kube-apiserver",
+            f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
+            f"--secure-port={self._port}",
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            f"--cert-dir={self._certificate.parent}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={key}",
+            f"--service-account-signing-key-file={key}",
+            f"--token-auth-file={self._folder / 'tokens.csv'}",
+            "--authorization-mode=RBAC",
+            "--service-cluster-ip-range=10.0.0.0/16",
+            # There is no controller that would make the account of a new namespace.
+            "--disable-admission-plugins=ServiceAccount",
+            f"--audit-policy-file={self._folder / 'audit.yaml'}",
+            f"--audit-log-path={self.audit_log}",
+            "--audit-log-maxsize=1000",
+            "--max-requests-inflight=2000",
+            "--max-mutating-requests-inflight=1000",
+            *([f"--feature-gates={self._feature_gates}"] if self._feature_gates else []),
+        )
+
+    def _start_controller_manager(self) -> None:
+        self._start(
+            "kube-controller-manager",
+            f"--kubeconfig={self.kubeconfig('admin')}",
+            f"--controllers={','.join(_CONTROLLERS)}",
+            "--leader-elect=false",
+            "--secure-port=0",
+            "--kube-api-qps=1000",
+            "--kube-api-burst=2000",
+        )
+
+    def _start(self, name: str, *arguments: str) -> None:
+        with (self._folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                [tool(name), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+
+    def _log(self, name: str) -> str:
+        return last_lines(self._folder / f"{name}.log")
+
+    def _stop(self) -> None:
+        for process in reversed(self._processes.values()):
+            kill_group(process)
+        self._processes.clear()
+        shutil.rmtree(self._folder, ignore_errors=True)
