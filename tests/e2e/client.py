@@ -1,0 +1,152 @@
+"""A pod inside the cluster that asks models through their Services."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tests.e2e.kubectl import Kubectl
+from tests.e2e.models import STANDIN_IMAGE
+
+POD: Final = "client"
+SCRIPTS: Final = Path(__file__).parent / "pods"
+KINDS: Final = ("pooled stream", "pooled short", "fresh stream", "fresh short")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back for one request; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Load:
+    """What became of the requests: complete once the load has ended."""
+
+    answered: dict[str, int] = field(default_factory=dict)
+    failed: int = 0
+    failures: list[str] = field(default_factory=list)
+    seconds: float = 0
+
+    def take(self, line: str) -> None:
+        """Read one of the load program's lines."""
+        report = json.loads(line)
+        self.answered, self.seconds = report["answered"], report["seconds"]
+        self.failed, self.failures = report["failed"], report["failures"]
+
+    def assert_no_request_failed(self, each: int) -> None:
+        """Raise AssertionError for a failed request, or for fewer than `each` answers of a kind."""
+        shown = "\n".join(self.failures)
+        assert not self.failed, f"{self.failed} requests failed, {self.answered} were answered:\n{shown}"
+        missing = {kind: self.answered.get(kind, 0) for kind in KINDS if self.answered.get(kind, 0) < each}
+        assert not missing, f"the load was too small to prove anything: {missing} in {self.seconds:.0f} s"
+
+
+class Client:
+    """Asks from a pod of its own, made at the first use and kept."""
+
+    def __init__(self, kubectl: Kubectl) -> None:
+        self.kubectl = kubectl
+
+    def start(self) -> None:
+        """Make the pod and wait until it runs."""
+        scripts = {path.name: path.read_text() for path in SCRIPTS.glob("*.py")}
+        config = {
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": POD}, "data": scripts
+        }  # fmt: skip
+        self.kubectl.apply(config, pod())
+        self.kubectl.until("pod", POD, lambda one: one["status"].get("phase") == "Running", "running")
+
+    def stop(self) -> None:
+        """Remove the pod and its scripts."""
+        self.kubectl.delete(f"pod/{POD}", f"configmap/{POD}")
+
+    def ask(self, url: str, body: Any = None) -> Answer:
+        """POST a JSON body, or GET without one."""
+        command = ["exec", "--stdin", POD, "--", "python3", "/client/ask.py"]
+        method = "GET" if body is None else "POST"
+        text = "" if body is None else json.dumps(body)
+        return Answer(**json.loads(self.kubectl.run(*command, method, url, stdin=text, timeout=180)))
+
+    def chat(self, model: str, question: str, tokens: int = 32) -> str:
+        """Ask a model by its Service, at temperature 0; returns the answer's text."""
+        body = {
+            "model": model,
+            "messages": [{"role": "user", "content": question}],
+            "temperature": 0,
+            "max_tokens": tokens,
+        }
+        url = f"http://{model}.{self.kubectl.namespace}.svc/v1/chat/completions"
+        answer = self.ask(url, body)
+        assert answer.status == 200, f"{url} answered {answer.status}: {answer.body}"
+        return str(answer.json()["choices"][0]["message"]["content"])
+
+    @contextmanager
+    def load(self, model: str, **options: float) -> Iterator[Load]:
+        """Keep a model under load; begins once each kind of client was answered, ends with the block.
+
+        `options` are those of pods/load.py.
+        """
+        url = f"http://{model}.{self.kubectl.namespace}.svc"
+        chosen = [f"--{name}={value}" for name, value in options.items()]
+        program = ["python3", "/client/load.py", "--url", url, "--model", model, *chosen]
+        process = subprocess.Popen(
+            self.kubectl.command("exec", "--stdin", POD, "--", *program),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        load = Load()
+        try:
+            line = process.stdout.readline()
+            assert line, f"the load did not start: {process.communicate()[1]}"
+            load.take(line)
+            yield load
+            output, errors = process.communicate(timeout=300)
+            assert output, f"the load did not end well: {errors}"
+            load.take(output.splitlines()[-1])
+        finally:
+            process.kill()
+
+
+def pod() -> dict[str, Any]:
+    """The client's pod: Python and httpx from the stand-in's image, within restricted Pod Security."""
+    wait = "import threading; threading.Event().wait()"
+    container = {
+        "name": POD,
+        "image": STANDIN_IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python3", "-c", wait],
+        "resources": {"requests": {"cpu": "250m", "memory": "64Mi"}},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [{"name": "scripts", "mountPath": "/client"}],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": POD, "labels": {"app.kubernetes.io/name": POD}},
+        "spec": {
+            "containers": [container],
+            "volumes": [{"name": "scripts", "configMap": {"name": POD}}],
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": 0,
+        },
+    }

@@ -1,0 +1,37 @@
+"""The InferenceModels that the tests apply."""
+
+from typing import Any, Final
+
+import yaml
+
+from tests.kind.paths import REPOSITORY
+
+WEIGHTS: Final = "oci://sirocco/smollm2-135m-instruct:1"
+STANDIN_IMAGE: Final = "sirocco/standin:dev"
+STOCK_IMAGE: Final = "sirocco/vllm-cpu:0.32.0"
+SAMPLE: Final = REPOSITORY / "manifests" / "smollm2-cpu.yaml"
+
+Manifest = dict[str, Any]
+
+
+def sample(path: Any = SAMPLE) -> Manifest:
+    """The sample that everyone can run, as a person would apply it."""
+    manifest: Manifest = yaml.safe_load(path.read_text())
+    return manifest
+
+
+def inference_model(name: str, **spec: Any) -> Manifest:
+    """A resource of that name; `spec` in the API's own words."""
+    return {
+        "apiVersion": "inference.sirocco.dev/v1alpha1",
+        "kind": "InferenceModel",
+        "metadata": {"name": name},
+        "spec": {"model": {"uri": WEIGHTS}, **spec},
+    }
+
+
+def stand_in(name: str, **spec: Any) -> Manifest:
+    """A model whose engine is the light stand-in, behind the real serving layer."""
+    engine = {"image": STANDIN_IMAGE, **spec.pop("engine", {})}
+    resources = {"requests": {"cpu": "20m", "memory": "64Mi"}}
+    return inference_model(name, **{"device": "cpu", "engine": engine, "resources": resources, **spec})
