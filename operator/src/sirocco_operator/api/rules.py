@@ -1,0 +1,46 @@
+"""How a type states a rule that a schema cannot: CEL for the API server, a sentence for the person."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A CEL expression over `self` that must be true, and the sentence that says what to change.
+
+    `message_expression` is CEL too, for a sentence that quotes what was given.
+    """
+
+    expression: str
+    message: str
+    message_expression: str | None = None
+
+    def as_validation(self) -> dict[str, str]:
+        """The entry of `x-kubernetes-validations`."""
+        validation = {"rule": self.expression, "message": self.message}
+        if self.message_expression is not None:
+            validation["messageExpression"] = self.message_expression
+        return validation
+
+
+def with_rules(*rules: Rule, **schema: Any) -> dict[str, Any]:
+    """The `json_schema_extra` of a type or field that states these rules beside other schema keys."""
+    return {**schema, "x-kubernetes-validations": [rule.as_validation() for rule in rules]}
+
+
+def check_bounds(schema: Mapping[str, Any], path: str) -> None:
+    """Raise ValueError for a string, list or map without a bound: rules over it would cost too much."""
+    kind = schema.get("type")
+    if kind == "string" and "enum" not in schema and "format" not in schema and "maxLength" not in schema:
+        raise ValueError(f"{path}: give the string a max_length")
+    if kind == "array":
+        if "maxItems" not in schema:
+            raise ValueError(f"{path}: give the list a max_length")
+        check_bounds(schema["items"], f"{path}[]")
+    if isinstance(values := schema.get("additionalProperties"), Mapping):
+        if "maxProperties" not in schema:
+            raise ValueError(f"{path}: give the map a max_length")
+        check_bounds(values, f"{path}{{}}")
+    for name, child in schema.get("properties", {}).items():
+        check_bounds(child, f"{path}.{name}")
