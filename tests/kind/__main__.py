@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 
-from tests.kind import docker, tools
+from tests.kind import cluster, docker, host, tools
 from tests.kind.steps import StepError, one_at_a_time, say
 
 
@@ -42,6 +42,14 @@ def _run(options: argparse.Namespace) -> int:
     with one_at_a_time():
         if options.command == "tools":
             tools.ensure(*(options.groups or sorted(tools.GROUPS)))
+        elif options.command == "up":
+            tools.ensure("cluster")
+            host.ensure_docker()
+            cluster.ensure(options.gpus)
+        elif options.command == "down":
+            if docker.answers():
+                cluster.delete()
+            host.stop_docker()
     return 0
 
 

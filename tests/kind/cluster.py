@@ -1,0 +1,98 @@
+"""The kind cluster: create it, tell a healthy one from a half-dead one, give it GPUs, remove it."""
+
+from pathlib import Path
+
+from tests.kind import config, docker, nodeimage
+from tests.kind.keys import key_of
+from tests.kind.paths import BIN, CACHE, WORK
+from tests.kind.steps import StepError, output_of, run_logged, say, step, succeeds
+
+MARK = "/run/sirocco-cluster"
+"""In the node, in memory: holds the key of the configuration once the cluster was complete.
+
+A node that was restarted has lost it, and is made anew rather than trusted.
+"""
+
+ADVICE = (
+    f"Look at `docker logs {config.NODE}` and `docker exec {config.NODE} journalctl -u kubelet`; the node stays"
+    " for that. Running this again starts with a new one."
+)
+
+
+def ensure(gpus: int) -> None:
+    """Have a ready cluster with so many fake GPUs; raises StepError."""
+    image = nodeimage.ensure()
+    text = config.cluster_config(image, CACHE / "audit", built=not nodeimage.published())
+    key = key_of(text, docker.image_key(image) or image, config.audit_policy())
+    if is_healthy(key):
+        say(f"the cluster {config.CLUSTER} is up")
+    else:
+        delete()
+        _create(text, key)
+    set_gpus(gpus)
+
+
+def is_healthy(key: str) -> bool:
+    """Say whether the cluster was completed with this key, has not restarted since, and is ready now."""
+    try:
+        if docker.docker("exec", config.NODE, "cat", MARK).strip() != key:
+            return False
+        return kubectl("get", "--raw", "/readyz", seconds=10) == "ok" and _node_is_ready()
+    except StepError:
+        return False
+
+
+def exists() -> bool:
+    """Say whether the node's container is there, running or not."""
+    return succeeds([docker.client(), "container", "inspect", config.NODE])
+
+
+def delete() -> None:
+    """Remove the cluster and its entry in kubeconfig, if there is one."""
+    if not exists():
+        return
+    with step(f"remove the cluster {config.CLUSTER}"):
+        command = [BIN / "kind", "delete", "cluster", "--name", config.CLUSTER]
+        run_logged(command, "kind-delete", advice=f"Try `docker rm -f -v {config.NODE}`, then run this again.")
+        if exists():
+            docker.docker("rm", "--force", "--volumes", config.NODE)
+
+
+def kubectl(*arguments: str, seconds: float = 60) -> str:
+    """Call kubectl on the cluster and return its output; raises StepError."""
+    return output_of([BIN / "kubectl", "--context", config.CONTEXT, *arguments], seconds=seconds)
+
+
+def set_gpus(count: int) -> None:
+    """Give the node fake GPUs and the labels that name them, or take them away with 0."""
+    patch = ("patch", "node", config.NODE, "--subresource=status", "--type=json", "-p", config.gpu_patch(count))
+    kubectl(*patch)
+    kubectl("label", "node", config.NODE, "--overwrite", *config.gpu_labels(count))
+    say(f"    the node has {count} GPUs of the name nvidia.com/gpu (none is real)")
+
+
+def _create(text: str, key: str) -> None:
+    WORK.mkdir(parents=True, exist_ok=True)
+    (CACHE / "audit").mkdir(exist_ok=True)
+    (CACHE / "audit" / Path(config.AUDIT_POLICY).name).write_text(config.audit_policy())
+    path = WORK / "kind.json"
+    path.write_text(text)
+    with step(f"create the cluster {config.CLUSTER}"):
+        command = [BIN / "kind", "create", "cluster", "--config", path, "--retain", "--wait", "180s"]
+        run_logged(command, "kind-create", advice=ADVICE)
+    with step("keep cluster addresses inside the node"):
+        for rule in config.reject_rules():
+            docker.docker("exec", config.NODE, "iptables", "-w", "-A", *rule)
+    with step("wait for the cluster's DNS"):
+        command = [BIN / "kubectl", "--context", config.CONTEXT, "--namespace", "kube-system"]
+        run_logged(
+            [*command, "rollout", "status", "deployment/coredns", "--timeout=180s"], "coredns", advice=ADVICE
+        )
+        if not _node_is_ready():
+            raise StepError(f"the node is not Ready. {ADVICE}")
+    docker.docker("exec", config.NODE, "sh", "-c", f"echo {key} > {MARK}")
+
+
+def _node_is_ready() -> bool:
+    query = '{.status.conditions[?(@.type=="Ready")].status}'
+    return kubectl("get", "node", config.NODE, "-o", f"jsonpath={query}", seconds=10) == "True"

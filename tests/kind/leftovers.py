@@ -1,0 +1,80 @@
+"""What a dockerd that was killed leaves behind: processes, mounts and files that stop the next one."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from tests.kind.steps import StepError, wait_for
+
+RUN = Path("/run/docker")
+SOCKETS = ("docker.pid", "docker.sock")
+CONTAINERD = "/docker/containerd/"
+"""In the command line of dockerd's own containerd and its shims, never in a host's own containerd."""
+
+
+def clear(data: Path) -> None:
+    """Remove what a dead dockerd with this data folder left; raises StepError while one is alive."""
+    alive = [pid for pid in _pids() if name_of(pid) == "dockerd"]
+    if alive:
+        raise StepError(
+            f"dockerd runs (process {alive[0]}) and does not answer: stop it, or see why in its log, and run this again."
+        )
+    containers = _container_ids(data)
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        left = _processes(containers)
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, sign)
+        if left and sign == signal.SIGKILL:
+            wait_for("killed containers' processes are gone", lambda: not _processes(containers), 20, advice="")
+    for mount in sorted(_mounts(data), reverse=True):
+        subprocess.run(["umount", "--lazy", mount], capture_output=True)
+    for name in SOCKETS:
+        (RUN.parent / name).unlink(missing_ok=True)
+    shutil.rmtree(RUN, ignore_errors=True)
+
+
+def name_of(pid: int) -> str:
+    """Return a process's program name, empty when there is no such process or it is a zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    name, _, rest = text.partition("(")[2].rpartition(")")
+    return "" if rest.split()[0] == "Z" else name
+
+
+def container_of(cgroups: str) -> str | None:
+    """Return the id of the Docker container that a /proc/PID/cgroup text belongs to."""
+    found = re.search(r"/docker[/-]([0-9a-f]{64})", cgroups)
+    return found.group(1) if found else None
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _container_ids(data: Path) -> set[str]:
+    folder = data / "containers"
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def _processes(containers: set[str]) -> list[int]:
+    found = []
+    for pid in _pids():
+        with suppress(OSError):
+            command = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+            container = container_of(Path(f"/proc/{pid}/cgroup").read_text())
+            of_dockerd = CONTAINERD in command and name_of(pid).startswith("containerd")
+            if name_of(pid) and (of_dockerd or container in containers):
+                found.append(pid)
+    return found
+
+
+def _mounts(data: Path) -> list[str]:
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [mount for mount in mounts if mount.startswith((f"{data}/", f"{RUN}/"))]
