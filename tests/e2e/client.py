@@ -11,7 +11,6 @@ from typing import Any, Final
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.models import STANDIN_IMAGE
 
-POD: Final = "client"
 SCRIPTS: Final = Path(__file__).parent / "pods"
 KINDS: Final = ("pooled stream", "pooled short", "fresh stream", "fresh short")
 
@@ -55,25 +54,26 @@ class Load:
 class Client:
     """Asks from a pod of its own, made at the first use and kept."""
 
-    def __init__(self, kubectl: Kubectl) -> None:
+    def __init__(self, kubectl: Kubectl, name: str = "client") -> None:
         self.kubectl = kubectl
+        self.name = name
 
     def start(self) -> None:
         """Make the pod and wait until it runs."""
         scripts = {path.name: path.read_text() for path in SCRIPTS.glob("*.py")}
         config = {
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": POD}, "data": scripts
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": self.name}, "data": scripts
         }  # fmt: skip
-        self.kubectl.apply(config, pod())
-        self.kubectl.until("pod", POD, lambda one: one["status"].get("phase") == "Running", "running")
+        self.kubectl.apply(config, pod(self.name))
+        self.kubectl.until("pod", self.name, lambda one: one["status"].get("phase") == "Running", "running")
 
     def stop(self) -> None:
         """Remove the pod and its scripts."""
-        self.kubectl.delete(f"pod/{POD}", f"configmap/{POD}")
+        self.kubectl.delete(f"pod/{self.name}", f"configmap/{self.name}")
 
     def ask(self, url: str, body: Any = None) -> Answer:
         """POST a JSON body, or GET without one."""
-        command = ["exec", "--stdin", POD, "--", "python3", "/client/ask.py"]
+        command = ["exec", "--stdin", self.name, "--", "python3", "/client/ask.py"]
         method = "GET" if body is None else "POST"
         text = "" if body is None else json.dumps(body)
         return Answer(**json.loads(self.kubectl.run(*command, method, url, stdin=text, timeout=180)))
@@ -101,7 +101,7 @@ class Client:
         chosen = [f"--{name}={value}" for name, value in options.items()]
         program = ["python3", "/client/load.py", "--url", url, "--model", model, *chosen]
         process = subprocess.Popen(
-            self.kubectl.command("exec", "--stdin", POD, "--", *program),
+            self.kubectl.command("exec", "--stdin", self.name, "--", *program),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -121,11 +121,11 @@ class Client:
             process.kill()
 
 
-def pod() -> dict[str, Any]:
+def pod(name: str) -> dict[str, Any]:
     """The client's pod: Python and httpx from the stand-in's image, within restricted Pod Security."""
     wait = "import threading; threading.Event().wait()"
     container = {
-        "name": POD,
+        "name": name,
         "image": STANDIN_IMAGE,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python3", "-c", wait],
@@ -136,10 +136,10 @@ def pod() -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": POD, "labels": {"app.kubernetes.io/name": POD}},
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/name": name}},
         "spec": {
             "containers": [container],
-            "volumes": [{"name": "scripts", "configMap": {"name": POD}}],
+            "volumes": [{"name": "scripts", "configMap": {"name": name}}],
             "securityContext": {
                 "runAsNonRoot": True,
                 "runAsUser": 65532,
