@@ -7,8 +7,8 @@ from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.status import pods
 from sirocco_operator.status.observed import Observed
 from sirocco_operator.status.reasons import MEANINGS, Reason, Stage
-from sirocco_operator.status.table import DETAIL_LIMIT, MESSAGE_LIMIT, Finding, find
-from sirocco_operator.status.text import bounded, masked
+from sirocco_operator.status.row import Finding, quotation, tell
+from sirocco_operator.status.table import find
 from sirocco_operator.status.view import View
 
 PROGRESSING = (Stage.WORKING, Stage.WAITING)
@@ -52,8 +52,7 @@ def invalid(
 
     `metadata` is the resource's own, `message` names the wrong fields.
     """
-    row = MEANINGS[Reason.INVALID_SPEC]
-    text = bounded(f"{bounded(masked(message), DETAIL_LIMIT)}: {row.fix}", MESSAGE_LIMIT)
+    finding = tell(Reason.INVALID_SPEC, quotation(message))
     generation = int(metadata.get("generation") or 0)
     # What served before goes on serving, unobserved.
     ready = "Unknown" if previous.get("readyReplicas") else "False"
@@ -61,9 +60,9 @@ def invalid(
     return {
         **kept,
         "observedGeneration": generation,
-        "reason": str(Reason.INVALID_SPEC),
-        "message": text,
-        "conditions": _conditions(Finding(Reason.INVALID_SPEC, text), ready, generation, previous, now),
+        "reason": str(finding.reason),
+        "message": finding.message,
+        "conditions": _conditions(finding, ready, generation, previous, now),
     }
 
 

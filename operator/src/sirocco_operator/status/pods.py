@@ -81,6 +81,30 @@ def is_running(pod: Manifest, container: str) -> bool:
     return bool((container_status(pod, container).get("state") or {}).get("running"))
 
 
+def has_started(pod: Manifest) -> bool:
+    """The engine runs and has passed its startup probe; earlier ends are history."""
+    return is_running(pod, MAIN_CONTAINER) and container_status(pod, MAIN_CONTAINER).get("started") is True
+
+
+def _container(pod: Manifest, container: str) -> Mapping[str, Any]:
+    spec = pod.get("spec") or {}
+    for entry in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
+        if entry.get("name") == container:
+            return dict(entry)
+    return {}
+
+
+def image(pod: Manifest, container: str) -> str:
+    """The image that the container was asked to run."""
+    return str(_container(pod, container).get("image", ""))
+
+
+def memory_limit(pod: Manifest) -> str:
+    """The engine's memory limit as written; empty when it has none."""
+    limits = (_container(pod, MAIN_CONTAINER).get("resources") or {}).get("limits") or {}
+    return str(limits.get("memory", ""))
+
+
 def requested(pod: Manifest, resource: str) -> int:
     """How many of an extended resource (whole numbers, e.g. nvidia.com/gpu) the pod's containers ask for."""
     spec = pod.get("spec") or {}

@@ -3,6 +3,16 @@
 import re
 
 MASK = "***"
+# vLLM's log prefixes: process, then level, time and place, e.g.
+# `(EngineCore pid=15) ERROR 11-23 20:42:07 [core.py:1510] `.
+PREFIX = re.compile(r"^(\([\w.:/ -]*pid=\d+\) ?)?([A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d (\[[^\]]+\] )?)?")
+NOISE = re.compile(
+    r"^\s|^Traceback |^During handling|^The above exception|resource_tracker|^For further information"
+)
+# `Value error, …` is how pydantic quotes the message of a setting that was refused.
+REFUSED_SETTING = re.compile(r"^\s+Value error, (.+)")
+EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)(: |$)|: error: |^sirocco ")
+POINTER = re.compile(r"See root cause above|See stack trace|validation errors? for")
 SECRETS = (
     re.compile(r"\bhf_[A-Za-z0-9]{8,}"),  # Hugging Face
     re.compile(r"\b(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}"),  # OpenAI and its like
@@ -35,3 +45,20 @@ def size(count: int) -> str:
         if count >= scale:
             return f"{count / scale:.1f} {unit}"
     return f"{count} B"
+
+
+def plain_lines(text: str) -> list[str]:
+    """A log's lines without the prefixes of processes and levels."""
+    return [PREFIX.sub("", line).rstrip() for line in text.splitlines() if line.strip()]
+
+
+def last_telling_line(text: str) -> str:
+    """The last line of a log that tells a cause, rather than where it happened; empty for an empty log."""
+    lines = plain_lines(text)
+    for line in reversed(lines):
+        if refused := REFUSED_SETTING.match(line):
+            return refused.group(1)
+        if EXCEPTION.search(line) and not POINTER.search(line):
+            return line
+    telling = [line for line in lines if not NOISE.search(line)]
+    return telling[-1] if telling else ""

@@ -33,11 +33,10 @@ class View:
     @cached_property
     def revision(self) -> str:
         """The template hash of the newest ReplicaSet; empty when there is no pod to tell."""
-        known = {pods.revision(pod) for pod in self.observed.pods}
         progressing = pods.condition(self.observed.deployment or {}, "Progressing")
         quoted = QUOTED_NAME.search(str(progressing.get("message", "")))
-        if quoted and (hash_ := quoted.group(1).rpartition("-")[2]) in known:
-            return hash_
+        if quoted:
+            return quoted.group(1).rpartition("-")[2]
         newest = sorted(
             self.live, key=lambda pod: (str(pod["metadata"].get("creationTimestamp", "")), pods.name(pod))
         )
@@ -62,3 +61,33 @@ class View:
     def is_rolling_out(self) -> bool:
         """Pods of an older revision still serve in place of new ones."""
         return any(pods.revision(pod) != self.revision for pod in self.serving)
+
+    @property
+    def is_settled(self) -> bool:
+        """The Deployment's controller has seen the last change, and as many pods as wanted are of it."""
+        deployment = self.observed.deployment or {}
+        status = deployment.get("status") or {}
+        seen = int((deployment.get("metadata") or {}).get("generation") or 0)
+        return int(status.get("observedGeneration") or 0) >= seen and len(self.current) >= self.wanted
+
+    @property
+    def serving_share(self) -> str:
+        """How many replicas serve, in words."""
+        return f"{len(self.serving)} of {self.wanted} replicas serve"
+
+    def events_of(self, pod: Manifest) -> tuple[Manifest, ...]:
+        """The pod's events, oldest first."""
+        own = (
+            event
+            for event in self.observed.events
+            if (event.get("involvedObject") or {}).get("name") == pods.name(pod)
+        )
+        return tuple(sorted(own, key=self.event_time))
+
+    @staticmethod
+    def event_time(event: Manifest) -> str:
+        """When the event last happened, as RFC 3339; empty when it does not say."""
+        metadata = event.get("metadata") or {}
+        return str(
+            event.get("lastTimestamp") or event.get("eventTime") or metadata.get("creationTimestamp") or ""
+        )

@@ -1,0 +1,74 @@
+"""The init container that fetches hf:// weights."""
+
+import re
+from collections.abc import Mapping
+
+from sirocco_operator.status import pods
+from sirocco_operator.status.evictions import evicted
+from sirocco_operator.status.reasons import Reason
+from sirocco_operator.status.row import Detector, Row
+from sirocco_operator.status.text import last_telling_line, size
+from sirocco_operator.status.view import View
+
+# `sirocco_serving.download` ends with this line on stderr; its sentence is written for users.
+SAID = re.compile(r"sirocco download: ([a-z-]+): (.+)")
+
+
+def failed(codes: frozenset[str] = frozenset()) -> Detector:
+    """A download that ended with one of those codes, or in any way when none is given."""
+
+    def detect(view: View) -> Mapping[str, str] | None:
+        for pod in view.unready:
+            # A restarted download that reports bytes again is on its way.
+            if pods.name(pod) in view.observed.downloads and pods.is_running(pod, pods.DOWNLOAD_CONTAINER):
+                continue
+            ended = pods.termination(pod, pods.DOWNLOAD_CONTAINER)
+            if not ended or not ended.get("exitCode"):
+                continue
+            text = str(ended.get("message", ""))
+            said = SAID.search(text)
+            if codes and (not said or said.group(1) not in codes):
+                continue
+            words = said.group(2) if said else last_telling_line(text)
+            return {"words": words or f"exit code {ended['exitCode']}", "name": _name(view)}
+        return None
+
+    return detect
+
+
+def downloading(view: View) -> Mapping[str, str] | None:
+    """The pod whose download is least advanced, of those whose downloader runs."""
+    running = [pod for pod in view.unready if pods.is_running(pod, pods.DOWNLOAD_CONTAINER)]
+    if not running:
+        return None
+    known = [found for pod in running if (found := view.observed.downloads.get(pods.name(pod)))]
+    if not known:
+        return {"progress": _name(view)}
+    least = min(known, key=lambda download: download.done_bytes)
+    done = size(least.done_bytes)
+    if least.total_bytes is None:
+        return {"progress": f"{done} of {_name(view)}"}
+    unit = "" if size(least.total_bytes).split()[1] != done.split()[1] else done.split()[1]
+    return {"progress": f"{done.removesuffix(unit).rstrip()} of {size(least.total_bytes)} of {_name(view)}"}
+
+
+def _name(view: View) -> str:
+    return view.model.spec.model.uri.removeprefix("hf://")
+
+
+FAILED_ROWS = (
+    Row(
+        Reason.DOWNLOAD_FAILED,
+        failed(frozenset({"not-found", "forbidden", "no-space", "no-access", "no-network", "stalled"})),
+        "{words}",
+        "",
+    ),
+    Row(
+        Reason.DOWNLOAD_FAILED,
+        evicted(r'EmptyDir volume "models" exceeds'),
+        "{name} does not fit into the pod: {words}",
+        "keep the weights in a PersistentVolumeClaim that is large enough (cache.claimName)",
+    ),
+    Row(Reason.DOWNLOAD_FAILED, failed(), "{name}: {words}"),
+)
+WORKING_ROWS = (Row(Reason.DOWNLOADING, downloading, "fetching {progress}"),)

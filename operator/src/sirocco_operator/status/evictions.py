@@ -1,0 +1,44 @@
+"""Pods that the kubelet threw out."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sirocco_operator.status import pods
+from sirocco_operator.status.observed import Manifest
+from sirocco_operator.status.reasons import Reason
+from sirocco_operator.status.row import Detector, Row
+from sirocco_operator.status.view import View
+
+# A Deployment replaces an evicted pod at once; a pod made later was made for another cause.
+REPLACEMENT_WITHIN = timedelta(minutes=10)
+
+
+def evicted(pattern: str = "") -> Detector:
+    """An eviction whose message the pattern is found in, and whose replacement does not serve yet."""
+    wanted = re.compile(pattern)
+
+    def detect(view: View) -> Mapping[str, str] | None:
+        for pod in sorted(view.observed.pods, key=pods.name):
+            status = pod.get("status") or {}
+            words = str(status.get("message", ""))
+            if status.get("reason") == "Evicted" and wanted.search(words) and _replaced(pod, view):
+                return {"words": words, "name": view.model.spec.model.uri.removeprefix("hf://")}
+        return None
+
+    return detect
+
+
+def _replaced(pod: Manifest, view: View) -> bool:
+    if pods.revision(pod) != view.revision:
+        return False
+    since = _time(pods.condition(pod, "DisruptionTarget").get("lastTransitionTime"))
+    made = [_time(other["metadata"].get("creationTimestamp")) for other in view.unready]
+    return any(since and other and abs(other - since) <= REPLACEMENT_WITHIN for other in made)
+
+
+def _time(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if value else None
+
+
+ROWS = (Row(Reason.EVICTED, evicted(), "a pod was evicted: {words}"),)

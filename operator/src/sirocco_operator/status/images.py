@@ -1,0 +1,104 @@
+"""Images that cannot be pulled, or that are not ours to run."""
+
+import re
+from collections.abc import Mapping
+
+from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.status import pods
+from sirocco_operator.status.reasons import Reason
+from sirocco_operator.status.row import Detector, Row
+from sirocco_operator.status.view import View
+
+# The kubelet's reasons for a container that waits for its image (pkg/kubelet/images/types.go).
+PULL_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"})
+
+NO_LAYER = r"No module named '?sirocco_serving|exec: \\?\"(vllm|python3)\\?\": executable file not found"
+DENIED = r"(?i)pull access denied|unauthorized|authentication required|authorization failed|forbidden"
+NOT_FOUND = r"(?i)not found|manifest unknown|does not exist"
+# containerd before 2.1 makes a mount without a source of an image volume.
+NO_IMAGE_VOLUME = r"mkdir \"\": |mkdir : no such file"
+
+
+def waits(reasons: frozenset[str], pattern: str = "") -> Detector:
+    """A container that waits for one of those reasons with a message in which the pattern is found."""
+    wanted = re.compile(pattern)
+
+    def detect(view: View) -> Mapping[str, str] | None:
+        for pod in view.unready:
+            for container, reason, message in pods.waiting(pod):
+                if reason in reasons and wanted.search(message):
+                    return {"container": container, "image": pods.image(pod, container), "words": message}
+        return None
+
+    return detect
+
+
+def without_layer(view: View) -> Mapping[str, str] | None:
+    """An image in which our package, or vLLM, is not found."""
+    for pod in view.unready:
+        for container in (pods.DOWNLOAD_CONTAINER, pods.MAIN_CONTAINER):
+            ended = pods.termination(pod, container) or {}
+            said = [str(ended.get("message", "")), *(message for _, _, message in pods.waiting(pod))]
+            if any(re.search(NO_LAYER, text) for text in said):
+                return {"image": pods.image(pod, container)}
+    return None
+
+
+def image_volume_unsupported(view: View) -> Mapping[str, str] | None:
+    """A node whose container runtime cannot mount the model's image."""
+    return (
+        waits(frozenset({"CreateContainerError"}), NO_IMAGE_VOLUME)(view) if _from_image(view.model) else None
+    )
+
+
+def pulling(view: View) -> Mapping[str, str] | None:
+    """A pod whose newest event is the start of a pull."""
+    for pod in view.unready:
+        events = view.events_of(pod)
+        if events and events[-1].get("reason") == "Pulling" and any(True for _ in pods.waiting(pod)):
+            return {"words": str(events[-1].get("message", "")).removeprefix("Pulling ")}
+    return None
+
+
+def _from_image(model: InferenceModel) -> bool:
+    return model.spec.model.uri.startswith("oci://")
+
+
+ROWS = (
+    Row(
+        Reason.IMAGE_PULL,
+        waits(frozenset({"InvalidImageName"})),
+        "{image} is not an image's name",
+        "correct engine.image (or model.uri for oci://)",
+    ),
+    Row(
+        Reason.IMAGE_PULL,
+        waits(frozenset({"ErrImageNeverPull"})),
+        "the node does not have {image} and may not pull it",
+        "load it on the nodes, or change the operator's image pull policy",
+    ),
+    Row(
+        Reason.IMAGE_PULL,
+        waits(PULL_REASONS, DENIED),
+        "the registry refuses {words}",
+        "correct the name, or name a Secret with its credentials in imagePullSecrets",
+    ),
+    Row(
+        Reason.IMAGE_PULL,
+        waits(PULL_REASONS, NOT_FOUND),
+        "there is no such image: {words}",
+        "correct engine.image (or model.uri for oci://), or push the image",
+    ),
+    Row(Reason.IMAGE_PULL, waits(PULL_REASONS), "{image} cannot be pulled: {words}"),
+    Row(Reason.IMAGE_LACKS_SERVING_LAYER, without_layer, "{image} is not a serving image"),
+    Row(
+        Reason.IMAGE_RUNS_AS_ROOT,
+        waits(frozenset({"CreateContainerConfigError"}), r"runAsNonRoot"),
+        "{image} runs as root or as a user without a number, which the pod does not allow",
+    ),
+    Row(
+        Reason.IMAGE_VOLUMES_UNSUPPORTED,
+        image_volume_unsupported,
+        "the node's container runtime cannot mount image volumes, which oci:// needs",
+    ),
+)

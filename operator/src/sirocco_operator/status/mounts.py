@@ -1,0 +1,52 @@
+"""What a pod mounts or takes its environment from, and is not there."""
+
+import re
+from collections.abc import Mapping
+
+from sirocco_operator.status import pods
+from sirocco_operator.status.images import waits
+from sirocco_operator.status.reasons import Reason
+from sirocco_operator.status.row import Detector, Row
+from sirocco_operator.status.view import View
+
+NO_SECRET = r"(?i)secrets? \"([^\"]+)\" not found|couldn't find key \S+ in Secret (\S+)"
+CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
+MOUNT_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
+
+
+def unmounted(pattern: str) -> Detector:
+    """A pod that is being created, whose newest event is a failed mount in which the pattern is found."""
+    wanted = re.compile(pattern)
+
+    def detect(view: View) -> Mapping[str, str] | None:
+        for pod in view.unready:
+            events = view.events_of(pod)
+            if not events or events[-1].get("reason") not in MOUNT_EVENTS:
+                continue
+            words = str(events[-1].get("message", ""))
+            if wanted.search(words):
+                return {"words": words}
+        return None
+
+    return detect
+
+
+def claim_missing(view: View) -> Mapping[str, str] | None:
+    """A claim that the scheduler does not find."""
+    for pod in view.unready:
+        found = CLAIM.search(str(pods.condition(pod, "PodScheduled").get("message", "")))
+        if found:
+            return {"claim": found.group(1)}
+    return None
+
+
+CONFIG_ERROR = frozenset({"CreateContainerConfigError"})
+CREATE_ERRORS = CONFIG_ERROR | {"CreateContainerError", "RunContainerError", "CreatePodSandboxError"}
+
+ROWS = (
+    Row(Reason.SECRET_MISSING, waits(CONFIG_ERROR, NO_SECRET), "{words}"),
+    Row(Reason.SECRET_MISSING, unmounted(NO_SECRET), "{words}"),
+    Row(Reason.VOLUME_MISSING, claim_missing, "PersistentVolumeClaim {claim} does not exist"),
+    Row(Reason.VOLUME_MISSING, unmounted(""), "{words}"),
+    Row(Reason.CONTAINER_NOT_CREATED, waits(CREATE_ERRORS), "container {container}: {words}"),
+)

@@ -1,0 +1,70 @@
+"""Children that could not be written, and pods that the API server would not let be created."""
+
+import re
+from collections.abc import Mapping
+
+from sirocco_operator.status import pods
+from sirocco_operator.status.observed import RefusalCause
+from sirocco_operator.status.reasons import Reason
+from sirocco_operator.status.row import Detector, Row
+from sirocco_operator.status.view import View
+
+QUOTA = re.compile(r"exceeded quota")
+# As the ServiceAccount admission plugin says it.
+SERVICE_ACCOUNT = re.compile(r"error looking up service account \S+: (serviceaccount \"[^\"]+\" not found)")
+
+
+def refused(cause: RefusalCause) -> Detector:
+    """The first child that was refused for that cause."""
+
+    def detect(view: View) -> Mapping[str, str] | None:
+        for refusal in view.observed.refusals:
+            if refusal.cause is cause:
+                return {"kind": refusal.kind, "name": refusal.name, "words": refusal.message}
+        return None
+
+    return detect
+
+
+def _denials(view: View) -> tuple[str, ...]:
+    """What the API server said of children and pods that it would not let be created."""
+    said = [
+        f"{refusal.kind} {refusal.name}: {refusal.message}"
+        for refusal in view.observed.refusals
+        if refusal.cause is RefusalCause.REJECTED
+    ]
+    failure = pods.condition(view.observed.deployment or {}, "ReplicaFailure")
+    # While pods of a scaled-down or stopped model remain the condition may be a leftover.
+    if failure.get("status") == "True" and len(view.current) < view.wanted:
+        said.append(str(failure.get("message", "")))
+    return tuple(said)
+
+
+def denied(pattern: re.Pattern[str]) -> Detector:
+    """The first denial that the pattern is found in."""
+
+    def detect(view: View) -> Mapping[str, str] | None:
+        for words in _denials(view):
+            if found := pattern.search(words):
+                return {"words": words, "match": found.group(found.lastindex or 0)}
+        return None
+
+    return detect
+
+
+ROWS = (
+    Row(Reason.INVALID_SPEC, refused(RefusalCause.INVALID_SPEC), "{words}"),
+    Row(
+        Reason.NAME_CONFLICT,
+        refused(RefusalCause.NAME_CONFLICT),
+        "{kind} {name} exists and is not of this model",
+    ),
+    Row(
+        Reason.IMAGE_VOLUMES_UNSUPPORTED,
+        refused(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED),
+        "this cluster's API server drops image volumes, which oci:// needs",
+    ),
+    Row(Reason.QUOTA_EXCEEDED, denied(QUOTA), "{words}"),
+    Row(Reason.SERVICE_ACCOUNT_MISSING, denied(SERVICE_ACCOUNT), "{match}"),
+    Row(Reason.CHILD_REJECTED, denied(re.compile("")), "the API server said: {words}"),
+)

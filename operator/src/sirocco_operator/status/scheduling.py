@@ -1,0 +1,164 @@
+"""Pods that no node takes."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sirocco_operator.api.v1alpha1 import Device
+from sirocco_operator.status import pods
+from sirocco_operator.status.observed import Manifest
+from sirocco_operator.status.reasons import Reason
+from sirocco_operator.status.row import Detector, Row
+from sirocco_operator.status.view import View
+
+REPELLING = ("NoSchedule", "NoExecute")
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """A pod that waits for GPUs, and the nodes that it could run on."""
+
+    wanted: int
+    resource: str
+    # GPUs of each node that the pod's selector and tolerations allow; None when nodes are not known.
+    capacities: tuple[int, ...] | None
+    # How many nodes the scheduler found too short of GPUs.
+    short: int
+
+    @property
+    def largest(self) -> int:
+        """Most GPUs on one such node."""
+        return max(self.capacities or (), default=0)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """For a row's placeholders."""
+        return {"wanted": str(self.wanted), "resource": self.resource, "largest": str(self.largest)}
+
+
+def gpu_nowhere(view: View) -> Mapping[str, str] | None:
+    """No node that the pod may use has a GPU."""
+    shortage = _shortage(view)
+    return shortage.words if shortage and shortage.capacities is not None and not shortage.largest else None
+
+
+def gpu_too_many(view: View) -> Mapping[str, str] | None:
+    """No node that the pod may use has as many GPUs, free or not."""
+    shortage = _shortage(view)
+    if not shortage or shortage.capacities is None or shortage.largest >= shortage.wanted:
+        return None
+    return shortage.words
+
+
+def gpu_all_taken(view: View) -> Mapping[str, str] | None:
+    """There are such nodes, and other pods hold their GPUs; or nodes are not known."""
+    shortage = _shortage(view)
+    if not shortage:
+        return None
+    if shortage.capacities is None:
+        return shortage.words
+    if shortage.largest < shortage.wanted:
+        return None
+    too_small = sum(capacity < shortage.wanted for capacity in shortage.capacities)
+    # Were every node with enough GPUs turned down for another cause, GPUs would not be what is missing.
+    return shortage.words if shortage.short > too_small else None
+
+
+def unscheduled(pattern: str) -> Detector:
+    """The scheduler's words of a pod that no node takes, where the pattern is found in them."""
+    wanted = re.compile(pattern)
+
+    def detect(view: View) -> Mapping[str, str] | None:
+        for _, words in _unschedulable(view):
+            if wanted.search(words):
+                return {"words": words}
+        return None
+
+    return detect
+
+
+def _unschedulable(view: View) -> Iterator[tuple[Manifest, str]]:
+    for pod in view.unready:
+        scheduled = pods.condition(pod, "PodScheduled")
+        if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
+            # What follows tells that evicting others would not help either.
+            yield pod, str(scheduled.get("message", "")).partition(" preemption:")[0]
+
+
+def _shortage(view: View) -> Shortage | None:
+    resource = view.model.spec.gpu_resource
+    if view.model.spec.device is not Device.GPU:
+        return None
+    insufficient = re.compile(rf"(\d+) Insufficient {re.escape(resource)}(?![\w./-])")
+    for pod, words in _unschedulable(view):
+        if found := insufficient.search(words):
+            nodes = view.observed.nodes
+            capacities = (
+                tuple(_capacity(node, resource) for node in nodes if _allows(node, pod)) if nodes else None
+            )
+            return Shortage(pods.requested(pod, resource), resource, capacities, int(found.group(1)))
+    return None
+
+
+def _capacity(node: Manifest, resource: str) -> int:
+    return int(((node.get("status") or {}).get("allocatable") or {}).get(resource, 0))
+
+
+def _allows(node: Manifest, pod: Manifest) -> bool:
+    """The node is open, has the labels of the pod's selector, and no taint that the pod does not tolerate."""
+    spec, labels = node.get("spec") or {}, node["metadata"].get("labels") or {}
+    selector = (pod.get("spec") or {}).get("nodeSelector") or {}
+    tolerations = (pod.get("spec") or {}).get("tolerations") or ()
+    if spec.get("unschedulable") or any(labels.get(key) != value for key, value in selector.items()):
+        return False
+    taints = (taint for taint in spec.get("taints") or () if taint.get("effect") in REPELLING)
+    return all(_tolerated(taint, tolerations) for taint in taints)
+
+
+def _tolerated(taint: Mapping[str, Any], tolerations: Sequence[Mapping[str, Any]]) -> bool:
+    return any(
+        toleration.get("key") in (None, "", taint.get("key"))
+        and toleration.get("effect") in (None, "", taint.get("effect"))
+        and (toleration.get("operator") == "Exists" or toleration.get("value", "") == taint.get("value", ""))
+        for toleration in tolerations
+    )
+
+
+ROWS = (
+    Row(
+        Reason.INSUFFICIENT_GPU,
+        gpu_nowhere,
+        "needs {wanted} {resource} on one node, no node that the pod may use has any",
+        "add GPU nodes with their device plugin, correct gpuResource or nodeSelector, or set device: cpu",
+    ),
+    Row(
+        Reason.INSUFFICIENT_GPU,
+        gpu_too_many,
+        "needs {wanted} {resource} on one node, the largest node has {largest}",
+    ),
+    Row(
+        Reason.WAITING_FOR_GPU,
+        gpu_all_taken,
+        "needs {wanted} free {resource} on one node, other pods hold them",
+    ),
+    Row(
+        Reason.UNSCHEDULABLE,
+        unscheduled(r"unbound immediate PersistentVolumeClaims"),
+        "{words}",
+        "look at the claim's events (`kubectl describe pvc`): its StorageClass gives no volume",
+    ),
+    Row(
+        Reason.UNSCHEDULABLE,
+        unscheduled(r"Insufficient (cpu|memory|ephemeral-storage)"),
+        "{words}",
+        "lower resources, or add nodes",
+    ),
+    Row(
+        Reason.UNSCHEDULABLE,
+        unscheduled(r"untolerated taint|node affinity|node selector|anti-affinity|topology spread"),
+        "{words}",
+        "change nodeSelector, affinity, tolerations or topologySpreadConstraints, or add nodes that fit them",
+    ),
+    Row(Reason.UNSCHEDULABLE, unscheduled(""), "{words}"),
+)
