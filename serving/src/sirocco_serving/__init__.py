@@ -1,0 +1,1 @@
+"""The HTTP surface around vLLM in every model pod."""

@@ -1,0 +1,71 @@
+"""vLLM's engine as the routes see it: the only importer of `vllm`."""
+
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import vllm.exceptions  # type: ignore[import-not-found]
+from vllm import SamplingParams
+from vllm.sampling_params import RequestOutputKind  # type: ignore[import-not-found]
+
+from sirocco_serving.errors import RequestError
+from sirocco_serving.generation import Delta
+from sirocco_serving.sampling import Sampling
+
+# vLLM 0.26 raises ValueError for what 0.32 and later call a client's error.
+_CLIENT_ERRORS: tuple[type[Exception], ...] = (
+    ValueError,
+    getattr(vllm.exceptions, "VLLMClientError", ValueError),
+)
+
+
+class VllmEngine:
+    """Generates with vLLM's engine client, the object that vLLM hands to endpoint plugins."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def generate(self, prompt: str, sampling: Sampling) -> AsyncGenerator[Delta, None]:
+        """Yields what each step adds; see `Engine.generate`."""
+        parameters = SamplingParams(
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_tokens,
+            stop=sampling.stop,
+            seed=sampling.seed,
+            frequency_penalty=sampling.frequency_penalty,
+            presence_penalty=sampling.presence_penalty,
+            output_kind=RequestOutputKind.DELTA,
+        )
+        try:
+            (rendered,) = await self._client.renderer.render_cmpl_async([{"prompt": prompt}])
+            outputs = self._client.generate(rendered, parameters, f"generate-{uuid.uuid4().hex}")
+            async with aclosing(outputs):
+                async for output in outputs:
+                    completion = output.outputs[0]
+                    if completion.finish_reason == "error":
+                        raise RequestError(500, "generation_failed", "The engine failed to generate.")
+                    yield Delta(
+                        text=completion.text,
+                        tokens=len(completion.token_ids),
+                        prompt_tokens=len(output.prompt_token_ids or ()),
+                        finish_reason=completion.finish_reason,
+                    )
+        except _CLIENT_ERRORS as error:
+            # Its first argument alone: vLLM may append the refused value to the text.
+            message = str(error.args[0]) if error.args else "vLLM refused the request."
+            raise RequestError(400, "invalid_request", message, param="prompt") from None
+        except Exception as error:
+            status = int(getattr(error, "http_status", 500))
+            if status == 503:
+                raise RequestError(503, "overloaded", str(error), retry_after_seconds=1) from None
+            raise
+
+    async def healthy(self) -> bool:
+        """Whether vLLM's engine process still runs."""
+        try:
+            await self._client.check_health()
+        except Exception:
+            return False
+        return True

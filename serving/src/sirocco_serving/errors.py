@@ -1,0 +1,58 @@
+"""The one shape of an error answer, OpenAI's, and the one way to refuse to start."""
+
+from starlette.responses import JSONResponse
+
+
+class RequestError(Exception):
+    """Why a request is not answered as asked.
+
+    `status` is the HTTP status, `code` a stable word that programs may match, `param` the field at fault.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.param = param
+        self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def type(self) -> str:
+        """OpenAI's name for the family of the error."""
+        if self.status == 404:
+            return "not_found_error"
+        return "invalid_request_error" if self.status < 500 else "server_error"
+
+    def response(self) -> JSONResponse:
+        """The answer that tells a client of this problem."""
+        after = self.retry_after_seconds
+        headers = {} if after is None else {"retry-after": str(after)}
+        return JSONResponse(self.body(), status_code=self.status, headers=headers)
+
+    def body(self) -> dict[str, dict[str, str | None]]:
+        """OpenAI's error object."""
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+
+def startup_message(code: str, sentence: str) -> str:
+    """The line that tells why the server does not start."""
+    return f"sirocco serving: {code}: {sentence}"
+
+
+class StartupError(SystemExit):
+    """Ends the process with one line on stderr, `sirocco serving: CODE: SENTENCE`, and exit status 1.
+
+    It is a SystemExit since vLLM goes on without a plugin that raises an ordinary exception.
+    """
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(startup_message(code, sentence))

@@ -1,0 +1,35 @@
+"""What the routes need of an engine, apart from any engine."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+from sirocco_serving.sampling import Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one step of a generation added.
+
+    `tokens` counts the tokens of this step; `finish_reason` is set in the last one alone.
+    """
+
+    text: str
+    tokens: int
+    prompt_tokens: int
+    finish_reason: str | None
+
+
+class Engine(Protocol):
+    """Generates text; `sirocco_serving.engine` has vLLM's."""
+
+    def generate(self, prompt: str, sampling: Sampling) -> AsyncGenerator[Delta, None]:
+        """Yields the deltas of one generation; closing the generator aborts it in the engine.
+
+        Raises RequestError before the first delta when the request cannot be served.
+        """
+        ...
+
+    async def healthy(self) -> bool:
+        """Whether the engine can still generate."""
+        ...

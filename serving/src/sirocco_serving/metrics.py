@@ -1,0 +1,17 @@
+"""Our metrics, in the registry that vLLM's `/metrics` shows; no name may start with `vllm`."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS = Counter("sirocco_serving_requests_total", "Requests answered.", ["route", "status"])
+IN_FLIGHT = Gauge(
+    "sirocco_serving_requests_in_flight",
+    "Requests whose answer has not been sent whole.",
+    multiprocess_mode="livesum",
+)
+# From an answer without the engine to the longest generation that a drain waits for.
+SECONDS = Histogram(
+    "sirocco_serving_request_seconds",
+    "From a request's arrival to the last byte of its answer.",
+    ["route"],
+    buckets=(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
+)

@@ -1,0 +1,1 @@
+"""What happens around every request, pure ASGI, a module a concern."""

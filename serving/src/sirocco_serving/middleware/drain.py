@@ -1,0 +1,137 @@
+"""How a pod that is told to stop loses no request.
+
+SIGTERM comes while the Service may still send here, and pooled connections outlive that. So first everything
+is served and each answer says `Connection: close`; then new requests get 503 while those in flight are
+answered to their last byte; then the process interrupts itself, which vLLM takes as the order to end.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sirocco_serving.config import DrainSettings
+from sirocco_serving.errors import RequestError
+
+# Below vLLM's logger, whose level and format (text or JSON) hold for us too.
+logger = logging.getLogger("vllm.sirocco")
+
+# Answered at any time, and not waited for.
+PROBES = frozenset({"/live", "/health", "/metrics"})
+READY = "/ready"
+
+
+class Phase(Enum):
+    """Where a server is on its way out."""
+
+    SERVING = "serving"
+    SETTLING = "settling"
+    REFUSING = "refusing"
+
+
+def interrupt_self() -> None:
+    """Sends SIGINT to this process: vLLM's own way to end."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+class Drain:
+    """Takes over SIGTERM once the server has started; SIGINT stays vLLM's and ends at once."""
+
+    def __init__(
+        self, app: ASGIApp, settings: DrainSettings, leave: Callable[[], None] = interrupt_self
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._leave = leave
+        self._phase = Phase.SERVING
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request, or the server's start."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, self._armed(scope, send))
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, self._closing(send))
+        else:
+            await self._app(scope, receive, send)
+
+    def begin(self, server: Any = None) -> None:
+        """Starts to drain; `server` is uvicorn's. A second call changes nothing."""
+        if self._draining is None:
+            self._draining = asyncio.get_running_loop().create_task(self._drain(server))
+
+    async def _drain(self, server: Any) -> None:
+        settle, timeout = self._settings.settle_seconds, self._settings.timeout_seconds
+        self._phase = Phase.SETTLING
+        close_after_answer(server)
+        logger.info("draining: serving for %g s more, %d requests in flight", settle, self._in_flight)
+        await asyncio.sleep(settle)
+        self._phase = Phase.REFUSING
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout)
+            logger.info("drained: every request was answered")
+        except TimeoutError:
+            logger.warning("drain timed out after %g s: %d requests are cut off", timeout, self._in_flight)
+        self._leave()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path in PROBES:
+            await self._app(scope, receive, send)
+        elif self._phase is Phase.REFUSING or (path == READY and self._phase is not Phase.SERVING):
+            problem = RequestError(
+                503,
+                "draining",
+                "This replica is shutting down: send the request again.",
+                retry_after_seconds=1,
+            )
+            await problem.response()(scope, receive, send)
+        else:
+            self._in_flight += 1
+            self._idle.clear()
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._in_flight -= 1
+                if self._in_flight == 0:
+                    self._idle.set()
+
+    def _closing(self, send: Send) -> Send:
+        async def close(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._phase is not Phase.SERVING:
+                message.setdefault("headers", [])
+                MutableHeaders(scope=message)["connection"] = "close"
+            await send(message)
+
+        return close
+
+    def _armed(self, scope: Scope, send: Send) -> Send:
+        async def arm(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                # Only now: vLLM and uvicorn have set their own handlers, which this one replaces.
+                server = getattr(scope["app"].state, "server", None)
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.begin, server)
+            await send(message)
+
+        return arm
+
+
+def close_after_answer(server: Any) -> None:
+    """Lets uvicorn close each connection whose answer began before the drain, at that answer's end.
+
+    Such an answer's headers are gone, so only the server can still end its keep-alive.
+    """
+    state = getattr(server, "server_state", None)
+    for connection in getattr(state, "connections", ()):
+        cycle = getattr(connection, "cycle", None)
+        if cycle is not None and not cycle.response_complete:
+            cycle.keep_alive = False

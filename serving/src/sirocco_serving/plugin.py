@@ -1,0 +1,52 @@
+"""The endpoint plugin that vLLM loads: attaches our routes and proves that the engine generates."""
+
+from argparse import Namespace
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.datastructures import State
+
+from sirocco_serving.config import settings
+from sirocco_serving.errors import StartupError
+from sirocco_serving.generation import Engine
+from sirocco_serving.routes import generate, health
+from sirocco_serving.sampling import Sampling
+
+
+class SiroccoEndpoints:
+    """vLLM's endpoint plugin protocol, the same in 0.26, 0.32 and 0.33."""
+
+    name = "sirocco"
+    required_tasks = ("generate",)
+
+    def __init__(self) -> None:
+        settings()  # Wrong settings end the start here.
+
+    def attach_router(self, app: FastAPI) -> None:
+        """Adds our routes to vLLM's app."""
+        app.include_router(generate.router)
+        app.include_router(health.router)
+
+    async def init_state(self, engine_client: Any, state: State, args: Namespace) -> None:
+        """Generates one token before the socket listens: a pod that answers can generate.
+
+        Raises StartupError when the engine cannot.
+        """
+        from sirocco_serving.engine import VllmEngine
+
+        engine = VllmEngine(engine_client)
+        await prove(engine)
+        state.sirocco_engine = engine
+
+
+async def prove(engine: Engine) -> None:
+    """Generates one token. Raises StartupError, with the cause, when none comes."""
+    tokens = 0
+    try:
+        async for delta in engine.generate("Hello", Sampling(temperature=0, max_tokens=1)):
+            tokens += delta.tokens
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise StartupError("engine", f"the engine failed its first generation: {cause}") from error
+    if tokens == 0:
+        raise StartupError("engine", "the engine ended its first generation without a token")

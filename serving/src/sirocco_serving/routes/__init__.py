@@ -1,0 +1,1 @@
+"""Our routes, a module an endpoint family."""

@@ -1,0 +1,75 @@
+"""The body of `POST /generate`: prompts and sampling fields, with vLLM's ranges."""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from sirocco_serving.errors import RequestError
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Sampling(BaseModel):
+    """How tokens are chosen; the ranges are those of vLLM's SamplingParams."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    max_tokens: int = Field(default=256, ge=1)
+    stop: Text | list[Text] = []
+    seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
+    frequency_penalty: float = Field(default=0, ge=-2, le=2)
+    presence_penalty: float = Field(default=0, ge=-2, le=2)
+
+
+class GenerateRequest(Sampling):
+    """One prompt, streamed unless `stream` is false, or several prompts answered together."""
+
+    prompt: Text | None = None
+    prompts: list[Text] | None = Field(default=None, min_length=1)
+    stream: bool | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.prompt is None) == (self.prompts is None):
+            raise PydanticCustomError(
+                "form", "give either `prompt` (a string) or `prompts` (a list of strings)"
+            )
+        if self.prompts is not None and self.stream:
+            raise PydanticCustomError("form", "`prompts` cannot be streamed: give one `prompt`")
+        return self
+
+    def streamed(self) -> bool:
+        """Whether the answer is an event stream."""
+        return self.prompt is not None and self.stream is not False
+
+    def all_prompts(self) -> list[str]:
+        """The prompts in the order asked."""
+        return self.prompts if self.prompts is not None else [self.prompt or ""]
+
+
+def parse_generate(body: bytes) -> GenerateRequest:
+    """Reads a request's body.
+
+    Raises RequestError: 400 for what is not JSON, 422 naming the first wrong field and all that is wrong.
+    """
+    try:
+        return GenerateRequest.model_validate_json(body)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+    if problems[0]["type"] == "json_invalid":
+        raise RequestError(400, "invalid_json", f"The body is not JSON: {problems[0]['msg']}")
+    fields = [str(problem["loc"][0]) if problem["loc"] else None for problem in problems]
+    told = "; ".join(
+        f"{field}: {_sentence(problem['type'], problem['msg'])}" if field else problem["msg"]
+        for field, problem in zip(fields, problems, strict=True)
+    )
+    raise RequestError(422, "invalid_value", told, param=fields[0] or "prompt")
+
+
+def _sentence(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return f"unknown field; the fields are {', '.join(GenerateRequest.model_fields)}"
+    return message
