@@ -9,7 +9,7 @@ from sirocco_operator.status.reasons import Reason
 from sirocco_operator.status.row import Detector, Row
 from sirocco_operator.status.view import View
 
-NO_SECRET = r"(?i)secrets? \"([^\"]+)\" not found|couldn't find key \S+ in Secret (\S+)"
+ABSENT = r"(?i)secrets? \"([^\"]+)\" not found|couldn't find key \S+ in Secret (\S+)"
 CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
 MOUNT_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
 
@@ -44,8 +44,8 @@ CONFIG_ERROR = frozenset({"CreateContainerConfigError"})
 CREATE_ERRORS = CONFIG_ERROR | {"CreateContainerError", "RunContainerError", "CreatePodSandboxError"}
 
 ROWS = (
-    Row(Reason.SECRET_MISSING, waits(CONFIG_ERROR, NO_SECRET), "{words}"),
-    Row(Reason.SECRET_MISSING, unmounted(NO_SECRET), "{words}"),
+    Row(Reason.SECRET_MISSING, waits(CONFIG_ERROR, ABSENT), "{words}"),
+    Row(Reason.SECRET_MISSING, unmounted(ABSENT), "{words}"),
     Row(Reason.VOLUME_MISSING, claim_missing, "PersistentVolumeClaim {claim} does not exist"),
     Row(Reason.VOLUME_MISSING, unmounted(""), "{words}"),
     Row(Reason.CONTAINER_NOT_CREATED, waits(CREATE_ERRORS), "container {container}: {words}"),

@@ -112,7 +112,7 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.IMAGE_LACKS_SERVING_LAYER: Meaning(
         Stage.FAILED,
         "engine.image is stock vLLM, or no vLLM at all: Sirocco's serving layer is not in it.",
-        "leave engine.image out, or build the serving image over it (serving/Dockerfile with BASE=that image)",
+        "leave engine.image out, or build ours over it (serving/Dockerfile, build argument BASE)",
     ),
     Reason.IMAGE_RUNS_AS_ROOT: Meaning(
         Stage.FAILED,
@@ -199,7 +199,7 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.MODEL_FILES_INVALID: Meaning(
         Stage.FAILED,
         "No complete model lies where model.uri points: config, weights or tokenizer is missing or damaged.",
-        "correct model.uri, or put config.json, tokenizer and *.safetensors there, readable for the pod's user",
+        "correct model.uri, or put config.json, tokenizer and *.safetensors there, readable by the pod",
     ),
     Reason.ENGINE_SETTING_REFUSED: Meaning(
         Stage.FAILED,
