@@ -1,0 +1,32 @@
+"""All children of a model."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.children.config_map import build_config_map
+from sirocco_operator.children.deployment import build_deployment
+from sirocco_operator.children.kinds import ChildKind
+from sirocco_operator.children.pod_disruption_budget import build_pod_disruption_budget
+from sirocco_operator.children.service import build_service
+from sirocco_operator.children.service_account import build_service_account
+from sirocco_operator.children.service_monitor import build_service_monitor
+from sirocco_operator.settings import Settings
+
+
+def build_children(
+    model: InferenceModel, settings: Settings, available: Collection[ChildKind]
+) -> tuple[dict[str, Any], ...]:
+    """The manifests wanted for a model, in the order of writing, with only the fields that we own.
+
+    `available` is what the cluster serves; only optional kinds depend on it.
+    """
+    children = (
+        build_config_map(model),
+        build_service_account(model),
+        build_service(model),
+        build_deployment(model, settings),
+        build_pod_disruption_budget(model),
+        build_service_monitor(model, settings, available),
+    )
+    return tuple(child for child in children if child is not None)

@@ -1,0 +1,27 @@
+"""The labels of a model's objects and pods."""
+
+from typing import Final
+
+MODEL_LABEL: Final = "inference.sirocco.dev/model"
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "sirocco-operator"
+
+
+def labels(name: str) -> dict[str, str]:
+    """Labels of every child and pod of the model."""
+    return {
+        "app.kubernetes.io/name": "vllm",
+        "app.kubernetes.io/instance": name,
+        "app.kubernetes.io/component": "model-server",
+        **selector(name),
+    }
+
+
+def selector(name: str) -> dict[str, str]:
+    """Labels that find the model's pods; a Deployment's can never change, so these never may."""
+    return {MANAGED_BY_LABEL: MANAGED_BY, MODEL_LABEL: name}
+
+
+def selector_string(name: str) -> str:
+    """The selector as the scale subresource and `kubectl get -l` spell it."""
+    return ",".join(f"{key}={value}" for key, value in selector(name).items())

@@ -1,0 +1,1 @@
+"""The pod that serves a model: one module a concern."""

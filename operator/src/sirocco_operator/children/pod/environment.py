@@ -1,0 +1,34 @@
+"""The environment of the engine's container."""
+
+from typing import Any
+
+from sirocco_operator.api.v1alpha1 import Device, InferenceModel
+from sirocco_operator.children.pod.volumes import SERVING_PATH
+from sirocco_operator.children.serving_config import FILE_NAME
+from sirocco_operator.children.times import STARTUP_BUDGET
+
+
+def engine_environment(model: InferenceModel) -> list[dict[str, Any]]:
+    """The user's variables and ours; ours win."""
+    ours = {
+        "VLLM_PLUGINS": "sirocco",
+        "SIROCCO_SERVING_CONFIG": f"{SERVING_PATH}/{FILE_NAME}",
+        "VLLM_ENGINE_READY_TIMEOUT_S": str(STARTUP_BUDGET),
+        "VLLM_NO_USAGE_STATS": "1",
+        # Weights are on disk before the engine starts: it must never wait for a hub.
+        "HF_HUB_OFFLINE": "1",
+    }
+    if model.spec.device is Device.CPU:
+        # Binding threads to cores needs the node's topology, which a pod may not read.
+        ours["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
+    return as_list({**users_environment(model), **ours})
+
+
+def users_environment(model: InferenceModel) -> dict[str, str]:
+    """The variables of `engine.env` by name; of two with one name the last counts."""
+    return {variable.name: variable.value for variable in model.spec.engine.env}
+
+
+def as_list(environment: dict[str, str]) -> list[dict[str, Any]]:
+    """Variables as a container lists them; an empty value is left out, as the API server does."""
+    return [{"name": name, **({"value": value} if value else {})} for name, value in environment.items()]

@@ -1,0 +1,58 @@
+"""The writable places and settings that every model pod has; its root is read-only."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.children.config_map import config_map_name
+from sirocco_operator.quantity import canonical
+
+SERVING_PATH: Final = "/etc/sirocco"
+
+_MEBIBYTE: Final = 1024**2
+# Shared memory of one engine process, and of several that exchange tensors through it.
+_SHM_SINGLE: Final = 2048 * _MEBIBYTE
+_SHM_TENSOR_PARALLEL: Final = 8192 * _MEBIBYTE
+
+
+@dataclass(frozen=True)
+class PodVolume:
+    """A volume and where it appears in a container."""
+
+    volume: dict[str, Any]
+    mount: dict[str, Any]
+
+
+def cache() -> PodVolume:
+    """Caches of the engine, its compilers and libraries; the image points them all at /cache."""
+    return PodVolume({"name": "cache", "emptyDir": {}}, {"name": "cache", "mountPath": "/cache"})
+
+
+def tmp() -> PodVolume:
+    """Temporary files."""
+    return PodVolume({"name": "tmp", "emptyDir": {}}, {"name": "tmp", "mountPath": "/tmp"})  # noqa: S108
+
+
+def shm(model: InferenceModel) -> PodVolume:
+    """Shared memory; Kubernetes' own /dev/shm of 64 MiB is too small for tensor parallelism."""
+    source = {"medium": "Memory", "sizeLimit": _shm_size(model)}
+    return PodVolume({"name": "shm", "emptyDir": source}, {"name": "shm", "mountPath": "/dev/shm"})  # noqa: S108
+
+
+def serving(model: InferenceModel) -> PodVolume:
+    """The settings of the serving layer."""
+    return PodVolume(
+        {"name": "serving", "configMap": {"name": config_map_name(model)}},
+        {"name": "serving", "mountPath": SERVING_PATH, "readOnly": True},
+    )
+
+
+def _shm_size(model: InferenceModel) -> str:
+    """What is in /dev/shm counts towards the container's memory limit: it may take half of it at most."""
+    size = _SHM_SINGLE if model.spec.tensor_parallel == 1 else _SHM_TENSOR_PARALLEL
+    limit = model.spec.resources.limits.get("memory")
+    if limit is not None:
+        size = min(size, int(canonical(limit) / Decimal(2)))
+    mebibytes = max(size // _MEBIBYTE, 1)
+    return f"{mebibytes // 1024}Gi" if mebibytes % 1024 == 0 else f"{mebibytes}Mi"

@@ -1,0 +1,20 @@
+"""The Service that clients call."""
+
+from typing import Any, Final
+
+from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.children.kinds import SERVICE
+from sirocco_operator.children.labels import selector
+from sirocco_operator.children.manifest import manifest
+
+PORT: Final = 80
+PORT_NAME: Final = "http"
+
+
+def build_service(model: InferenceModel) -> dict[str, Any]:
+    """Port 80, to every ready pod: http://NAME.NAMESPACE.svc."""
+    port = {"name": PORT_NAME, "port": PORT, "targetPort": PORT_NAME, "protocol": "TCP"}
+    return {
+        **manifest(SERVICE, model),
+        "spec": {"type": "ClusterIP", "selector": selector(model.metadata.name), "ports": [port]},
+    }

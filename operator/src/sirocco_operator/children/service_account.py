@@ -1,0 +1,19 @@
+"""The ServiceAccount that a model's pods run as."""
+
+from typing import Any
+
+from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.children.kinds import SERVICE_ACCOUNT
+from sirocco_operator.children.manifest import manifest
+
+
+def service_account_name(model: InferenceModel) -> str:
+    """The user's own ServiceAccount, or the one that we make."""
+    return model.spec.service_account_name or model.metadata.name
+
+
+def build_service_account(model: InferenceModel) -> dict[str, Any] | None:
+    """An account without rights and without a token; none when the user names one."""
+    if model.spec.service_account_name is not None:
+        return None
+    return {**manifest(SERVICE_ACCOUNT, model), "automountServiceAccountToken": False}
