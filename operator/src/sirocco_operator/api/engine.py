@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sirocco_operator.api.base import ApiModel
+from sirocco_operator.api.engine_env import ENVIRONMENT_RULES
+from sirocco_operator.api.engine_flags import ARGUMENT_RULES
+from sirocco_operator.api.rules import map_by, with_rules
 
 EngineArgument = Annotated[str, Field(min_length=1, max_length=2048)]
 
@@ -12,8 +15,13 @@ EngineArgument = Annotated[str, Field(min_length=1, max_length=2048)]
 class EnvVar(ApiModel):
     """An environment variable with a literal value; secrets come through `model.secretName`."""
 
-    name: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    value: str = Field(default="", max_length=4096)
+    name: str = Field(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Letters, digits and _, not starting with a digit.",
+    )
+    value: str = Field(default="", max_length=4096, description="Literal value.")
 
 
 class Engine(ApiModel):
@@ -68,9 +76,11 @@ class Engine(ApiModel):
         default=(),
         max_length=64,
         description="More `vllm serve` arguments; those that the operator owns are refused.",
+        json_schema_extra=with_rules(*ARGUMENT_RULES),
     )
     env: tuple[EnvVar, ...] = Field(
         default=(),
         max_length=64,
         description="More environment of the engine; what the operator sets is refused.",
+        json_schema_extra=with_rules(*ENVIRONMENT_RULES, **map_by("name")),
     )

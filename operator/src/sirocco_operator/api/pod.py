@@ -4,11 +4,13 @@ Small types are spelled out; large ones (affinity, volumes …) are kept as they
 API server when the Deployment is written.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from sirocco_operator.api.base import ApiModel
+from sirocco_operator.api.rules import Rule, map_by, with_rules
+from sirocco_operator.api.security import PodSecurityContext
 
 
 def _whole_number_to_text(value: object) -> object:
@@ -30,38 +32,122 @@ LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
 AnnotationValue = Annotated[str, Field(max_length=16_384)]
 # Any Kubernetes object: the CRD says x-kubernetes-preserve-unknown-fields.
 KubernetesObject = dict[str, JsonValue]
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+DNS_LABEL: Final = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+DNS_SUBDOMAIN: Final = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
+_QUALIFIED_NAME: Final = (
+    "^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
+)
+
+
+def _volume_has_name(volume: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if not isinstance(volume.get("name"), str):
+        raise ValueError("a volume needs a name")
+    return volume
+
+
+Volume = Annotated[
+    KubernetesObject,
+    AfterValidator(_volume_has_name),
+    Field(
+        json_schema_extra={
+            "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 63, "pattern": DNS_LABEL}},
+            "required": ["name"],
+        }
+    ),
+]
+
+# Volumes and mount points of the pod that the operator builds.
+OPERATOR_VOLUMES: Final = ("models", "model", "cache", "tmp", "shm", "serving")
+OPERATOR_MOUNTS: Final = ("/models", "/model", "/cache", "/tmp", "/dev/shm", "/etc/sirocco")  # noqa: S108
+OPERATOR_LABELS: Final = (
+    "app.kubernetes.io/name",
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/component",
+    "app.kubernetes.io/managed-by",
+)
+OPERATOR_PREFIX: Final = "inference.sirocco.dev/"
+
+
+def _cel_list(values: tuple[str, ...]) -> str:
+    return "[" + ", ".join(f"'{value}'" for value in values) + "]"
+
+
+def _keys_are_qualified(field: str) -> Rule:
+    return Rule(
+        f"self.all(k, k.matches('{_QUALIFIED_NAME}'))",
+        f"{field} has a key that Kubernetes does not take: write name or prefix/name, where name is at most "
+        "63 letters, digits and ._-, and prefix is a DNS name in lower case",
+    )
 
 
 class Resources(ApiModel):
     """Requests and limits of the engine's container; GPUs are added by the operator."""
 
-    requests: dict[LabelKey, Quantity] = Field(default={}, max_length=16)
-    limits: dict[LabelKey, Quantity] = Field(default={}, max_length=16)
+    requests: dict[LabelKey, Quantity] = Field(
+        default={},
+        max_length=16,
+        description="What a node must have free, e.g. cpu and memory.",
+        json_schema_extra=with_rules(_keys_are_qualified("resources.requests")),
+    )
+    limits: dict[LabelKey, Quantity] = Field(
+        default={},
+        max_length=16,
+        description="What the container may use at most.",
+        json_schema_extra=with_rules(_keys_are_qualified("resources.limits")),
+    )
 
 
 class Toleration(ApiModel):
     """A taint that the pods tolerate."""
 
-    key: str | None = Field(default=None, max_length=317)
-    operator: Literal["Exists", "Equal"] | None = None
-    value: str | None = Field(default=None, max_length=63)
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    toleration_seconds: int | None = Field(default=None, ge=0, le=315_360_000)
+    key: str | None = Field(
+        default=None, max_length=317, description="The taint's key; none for every taint."
+    )
+    operator: Literal["Exists", "Equal"] | None = Field(
+        default=None, description="Exists ignores the taint's value; Equal, the default, compares it."
+    )
+    value: str | None = Field(default=None, max_length=63, description="The taint's value.")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        default=None, description="The taint's effect; none for every effect."
+    )
+    toleration_seconds: int | None = Field(
+        default=None, ge=0, le=315_360_000, description="How long a NoExecute taint is tolerated, in seconds."
+    )
 
 
 class LocalObjectReference(ApiModel):
     """A Secret of the same namespace, by name."""
 
-    name: str = Field(min_length=1, max_length=253)
+    name: str = Field(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN, description="The Secret's name.")
 
 
 class VolumeMount(ApiModel):
     """Where a volume of `volumes` appears in the engine's container."""
 
-    name: str = Field(min_length=1, max_length=63)
-    mount_path: str = Field(min_length=1, max_length=1024)
-    sub_path: str | None = Field(default=None, max_length=1024)
-    read_only: bool | None = None
+    name: str = Field(min_length=1, max_length=63, description="The volume's name in `volumes`.")
+    mount_path: str = Field(
+        min_length=1,
+        max_length=1024,
+        description="Absolute path in the container.",
+        json_schema_extra=with_rules(
+            Rule(
+                "self.matches('^(/[^/:]+)+$') && !self.matches('/[.][.]?(/|$)')",
+                "mountPath is an absolute path without colons, doubled slashes, . or .. parts, and without a "
+                "slash at its end, e.g. /data",
+            ),
+            Rule(
+                f"{_cel_list(OPERATOR_MOUNTS)}.all(p, !(self + '/').startsWith(p + '/') "
+                "&& !(p + '/').startsWith(self + '/'))",
+                f"mountPath may not be, lie under or hide {', '.join(OPERATOR_MOUNTS)}, which the operator "
+                "mounts: choose another path, e.g. /data",
+            ),
+        ),
+    )
+    sub_path: str | None = Field(
+        default=None, max_length=1024, description="A folder or file of the volume instead of its root."
+    )
+    read_only: bool | None = Field(default=None, description="Refuse writes.")
 
 
 class PodFields(ApiModel):
@@ -72,7 +158,10 @@ class PodFields(ApiModel):
         description="Requests and limits of the engine's container; GPUs are added by the operator.",
     )
     node_selector: dict[LabelKey, LabelValue] = Field(
-        default={}, max_length=32, description="Labels that a node must have."
+        default={},
+        max_length=32,
+        description="Labels that a node must have.",
+        json_schema_extra=with_rules(_keys_are_qualified("nodeSelector")),
     )
     tolerations: tuple[Toleration, ...] = Field(
         default=(), max_length=32, description="Taints that the pods tolerate; the GPU's own is added."
@@ -82,34 +171,77 @@ class PodFields(ApiModel):
         default=(), max_length=16, description="How pods spread over nodes and zones, as in a pod."
     )
     priority_class_name: str | None = Field(
-        default=None, min_length=1, max_length=253, description="PriorityClass."
+        default=None,
+        min_length=1,
+        max_length=253,
+        pattern=DNS_SUBDOMAIN,
+        description="PriorityClass of the pods.",
     )
     runtime_class_name: str | None = Field(
-        default=None, min_length=1, max_length=253, description="RuntimeClass."
+        default=None,
+        min_length=1,
+        max_length=253,
+        pattern=DNS_SUBDOMAIN,
+        description="RuntimeClass of the pods.",
     )
     service_account_name: str | None = Field(
         default=None,
         min_length=1,
         max_length=253,
+        pattern=DNS_SUBDOMAIN,
         description="An existing ServiceAccount instead of one of our making.",
     )
     image_pull_secrets: tuple[LocalObjectReference, ...] = Field(
-        default=(), max_length=16, description="Secrets for pulling images."
+        default=(),
+        max_length=16,
+        description="Secrets for pulling images.",
+        json_schema_extra=map_by("name"),
     )
-    volumes: tuple[KubernetesObject, ...] = Field(
+    volumes: tuple[Volume, ...] = Field(
         default=(),
         max_length=32,
         description="More volumes, as in a pod; names that the operator uses are refused.",
+        json_schema_extra=with_rules(
+            Rule(
+                f"self.all(v, !(v.name in {_cel_list(OPERATOR_VOLUMES)}))",
+                f"volumes may not be named {', '.join(OPERATOR_VOLUMES)}, which the operator makes: "
+                "choose another name, also in volumeMounts",
+            ),
+            **map_by("name"),
+        ),
     )
     volume_mounts: tuple[VolumeMount, ...] = Field(
-        default=(), max_length=32, description="Where those volumes appear in the engine's container."
+        default=(),
+        max_length=32,
+        description="Where those volumes appear in the engine's container.",
+        json_schema_extra=map_by("mountPath"),
     )
-    pod_security_context: KubernetesObject | None = Field(
-        default=None, description="Fields merged over the pod's restricted security context."
+    pod_security_context: PodSecurityContext | None = Field(
+        default=None, description="Users and groups, set over the pod's restricted security context."
     )
     pod_labels: dict[LabelKey, LabelValue] = Field(
-        default={}, max_length=32, description="More labels of the pods."
+        default={},
+        max_length=32,
+        description="More labels of the pods.",
+        json_schema_extra=with_rules(
+            Rule(
+                f"self.all(k, !(k in {_cel_list(OPERATOR_LABELS)}) && !k.startsWith('{OPERATOR_PREFIX}'))",
+                f"podLabels may not set {', '.join(OPERATOR_LABELS)} or {OPERATOR_PREFIX}*: the operator "
+                "finds its pods by them; choose other keys",
+            ),
+            _keys_are_qualified("podLabels"),
+        ),
     )
     pod_annotations: dict[LabelKey, AnnotationValue] = Field(
-        default={}, max_length=32, description="More annotations of the pods."
+        default={},
+        max_length=32,
+        description="More annotations of the pods.",
+        json_schema_extra=with_rules(
+            Rule(
+                f"self.all(k, !k.startsWith('{OPERATOR_PREFIX}'))",
+                f"podAnnotations may not set {OPERATOR_PREFIX}*, which the operator keeps for itself: "
+                "choose other keys",
+            ),
+            _keys_are_qualified("podAnnotations"),
+        ),
     )

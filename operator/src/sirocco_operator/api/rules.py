@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,15 @@ class Rule:
 def with_rules(*rules: Rule, **schema: Any) -> dict[str, Any]:
     """The `json_schema_extra` of a type or field that states these rules beside other schema keys."""
     return {**schema, "x-kubernetes-validations": [rule.as_validation() for rule in rules]}
+
+
+def map_by(key: str) -> dict[str, Any]:
+    """Schema keys of a list whose items a field tells apart: no two alike, and appliers own items."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+
+
+# Schema keys of a list in which no value comes twice.
+UNIQUE: Final[dict[str, Any]] = {"x-kubernetes-list-type": "set"}
 
 
 def check_bounds(schema: Mapping[str, Any], path: str) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from sirocco_operator.api.base import ApiModel
+from sirocco_operator.api.rules import map_by
 
 
 class Condition(ApiModel):
@@ -33,7 +34,7 @@ class InferenceModelStatus(ApiModel):
         default=(),
         max_length=16,
         description="Ready, Progressing and Degraded.",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+        json_schema_extra=map_by("type"),
     )
     reason: str | None = Field(
         default=None, max_length=1024, description="The Ready condition's reason, for a column."

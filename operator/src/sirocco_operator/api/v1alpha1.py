@@ -3,11 +3,13 @@
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from sirocco_operator.api import model_source
 from sirocco_operator.api.base import ApiModel
 from sirocco_operator.api.engine import Engine
-from sirocco_operator.api.pod import PodFields
+from sirocco_operator.api.pod import DNS_SUBDOMAIN, PodFields
+from sirocco_operator.api.rules import UNIQUE, Rule, with_rules
 
 GROUP: Final = "inference.sirocco.dev"
 VERSION: Final = "v1alpha1"
@@ -18,8 +20,37 @@ SINGULAR: Final = "inferencemodel"
 SHORT_NAMES: Final = ("imodel",)
 CATEGORIES: Final = ("all",)
 
+# What a GPU is asked for by, unless the resource says otherwise.
+NVIDIA_GPU: Final = "nvidia.com/gpu"
+
 # A Deployment's name plus the 11 characters that its pods add stays within a DNS label's 63.
 MAX_NAME_LENGTH: Final = 52
+
+NAME_RULES: Final = (
+    Rule(
+        "!self.metadata.name.contains('.')",
+        "metadata.name becomes a Service's name, which holds no dots: write dashes instead",
+        message_expression=(
+            "\"metadata.name becomes a Service's name, which holds no dots: write '\" "
+            "+ self.metadata.name.replace('.', '-') + \"', and put '\" + self.metadata.name "
+            '+ "\' into spec.servedNames if clients ask for it"'
+        ),
+    ),
+    Rule(
+        "!self.metadata.name.matches('^[0-9]')",
+        "metadata.name becomes a Service's name, which starts with a letter: put one in front",
+        message_expression=(
+            "\"metadata.name becomes a Service's name, which starts with a letter: write e.g. 'm-\" "
+            "+ self.metadata.name.replace('.', '-') + \"', and put '\" + self.metadata.name "
+            '+ "\' into spec.servedNames if clients ask for it"'
+        ),
+    ),
+    Rule(
+        f"self.metadata.name.size() <= {MAX_NAME_LENGTH}",
+        f"metadata.name has more than {MAX_NAME_LENGTH} characters, too many for the names of its pods: "
+        "choose a shorter one, and put the long one into spec.servedNames if clients ask for it",
+    ),
+)
 
 ServedName = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$")]
 
@@ -41,6 +72,39 @@ class RolloutStrategy(StrEnum):
 class Model(ApiModel):
     """Where the weights come from."""
 
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
+            Rule(
+                " || ".join(
+                    f"self.uri.startsWith('{scheme}')"
+                    for scheme in (
+                        model_source.HUB_SCHEME,
+                        model_source.CLAIM_SCHEME,
+                        model_source.IMAGE_SCHEME,
+                    )
+                ),
+                model_source.SCHEME_MESSAGE,
+            ),
+            *(
+                Rule(f"!self.uri.startsWith('{scheme}') || self.uri.matches('{pattern}')", message)
+                for scheme, pattern, message in (
+                    (model_source.HUB_SCHEME, model_source.HUB_PATTERN, model_source.HUB_MESSAGE),
+                    (model_source.CLAIM_SCHEME, model_source.CLAIM_PATTERN, model_source.CLAIM_MESSAGE),
+                    (model_source.IMAGE_SCHEME, model_source.IMAGE_PATTERN, model_source.IMAGE_MESSAGE),
+                )
+            ),
+            Rule(
+                "!has(self.revision) || self.uri.startsWith('hf://')",
+                model_source.REVISION_MESSAGE,
+            ),
+            Rule(
+                "!has(self.secretName) || self.uri.startsWith('hf://')",
+                "model.secretName is for hf:// only, whose weights are fetched over the network: remove it; "
+                "the credentials for an image of oci:// go into imagePullSecrets",
+            ),
+        )
+    )
+
     uri: str = Field(
         min_length=1,
         max_length=1024,
@@ -57,6 +121,7 @@ class Model(ApiModel):
         default=None,
         min_length=1,
         max_length=253,
+        pattern=DNS_SUBDOMAIN,
         description="Secret whose keys become environment where weights are fetched, "
         "e.g. HF_TOKEN for gated weights.",
     )
@@ -68,6 +133,7 @@ class Cache(ApiModel):
     claim_name: str = Field(
         min_length=1,
         max_length=253,
+        pattern=DNS_SUBDOMAIN,
         description="PersistentVolumeClaim that replicas share for hf:// weights.",
     )
 
@@ -91,16 +157,55 @@ class Monitoring(ApiModel):
 class InferenceModelSpec(PodFields):
     """What to serve and how."""
 
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
+            Rule(
+                "self.device != 'cpu' || self.tensorParallel == 1",
+                "tensorParallel counts the GPUs of a pod, and device cpu has none: remove tensorParallel, "
+                "or set device: gpu",
+            ),
+            Rule(
+                f"self.device != 'cpu' || self.gpuResource == '{NVIDIA_GPU}'",
+                "gpuResource names a kind of GPU, and device cpu asks for none: remove gpuResource, or set "
+                "device: gpu",
+            ),
+            Rule(
+                "self.device != 'cpu' || !has(self.engine) || !has(self.engine.gpuMemoryUtilization)",
+                "engine.gpuMemoryUtilization is a share of a GPU's memory, and device cpu has none: "
+                "remove it; the size of the KV cache on a CPU is VLLM_CPU_KVCACHE_SPACE (GiB) in engine.env",
+            ),
+            Rule(
+                "!has(self.cache) || self.model.uri.startsWith('hf://')",
+                "cache keeps weights that are downloaded, and only those of hf:// are: remove cache",
+            ),
+            Rule(
+                "!has(self.resources) || ("
+                "(!has(self.resources.requests) || !(self.gpuResource in self.resources.requests)) && "
+                "(!has(self.resources.limits) || !(self.gpuResource in self.resources.limits)))",
+                "resources may not ask for GPUs: set tensorParallel to the number of GPUs in each pod",
+            ),
+            Rule(
+                "!has(self.volumeMounts) || self.volumeMounts.all(m, "
+                "has(self.volumes) && self.volumes.exists(v, v.name == m.name))",
+                "volumeMounts names a volume that volumes does not have: add it to volumes, "
+                "or correct the name",
+            ),
+        )
+    )
+
     model: Model = Field(description="Where the weights come from.")
     served_names: tuple[ServedName, ...] = Field(
-        default=(), max_length=16, description="Names that clients may use. Default: the resource's name."
+        default=(),
+        max_length=16,
+        description="Names that clients may use. Default: the resource's name.",
+        json_schema_extra=UNIQUE,
     )
     tensor_parallel: int = Field(
         default=1, ge=1, le=64, description="GPUs in each pod (--tensor-parallel-size)."
     )
     device: Device = Field(default=Device.GPU, description="gpu or cpu.")
     gpu_resource: str = Field(
-        default="nvidia.com/gpu",
+        default=NVIDIA_GPU,
         min_length=1,
         max_length=253,
         pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
@@ -128,6 +233,8 @@ class ObjectMeta(ApiModel):
 
 class InferenceModel(ApiModel):
     """One validated resource."""
+
+    model_config = ConfigDict(json_schema_extra=with_rules(*NAME_RULES))
 
     metadata: ObjectMeta
     spec: InferenceModelSpec

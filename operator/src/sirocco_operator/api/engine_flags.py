@@ -1,0 +1,148 @@
+"""Flags of `vllm serve` that `engine.args` may not set, because a field or the operator itself sets them.
+
+vLLM's parser takes a flag in many spellings: `_` for `-`, any prefix that no other flag shares,
+`--flag=value`, `--flag.key value`, `--no-flag`, and `-tp` or `-qawq`. The rules refuse each of them: they
+compare the flag's name, normalised as the parser does, and refuse every prefix of an owned flag.
+Read in vLLM 0.32: vllm/utils/argparse_utils.py and the options of `vllm serve`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sirocco_operator.api.rules import Rule
+
+
+@dataclass(frozen=True)
+class OwnedFlags:
+    """Flags that belong together, and what to write instead of them."""
+
+    names: tuple[str, ...]
+    instead: str
+
+    def rule(self) -> Rule:
+        """The rule on `engine.args`."""
+        owned = ", ".join(f"'{name}'" for name in self.names)
+        expression = f"{_NAMES}.all(n, ![{owned}].exists(o, o.startsWith(n)))"
+        # argparse takes the value of a one-letter flag in the same word: -qawq.
+        for letter in (name for name in self.names if len(name) == 2):
+            expression += f" && !self.exists(a, a.startsWith('{letter}'))"
+        flags = ", ".join(self.names)
+        return Rule(expression, f"engine.args may not set {flags} (in any spelling): {self.instead}")
+
+
+# The names of the flags given, as vLLM's parser reads them.
+_NAMES: Final = (
+    "self.filter(a, a.matches('^-.')).map(a, a.find('^--?[^=.+ ]*').replace('_', '-').replace('--no-', '--'))"
+)
+
+
+def _field(field: str, *names: str) -> OwnedFlags:
+    return OwnedFlags(names, f"set {field} instead")
+
+
+OWNED_FLAGS: Final = (
+    _field("model.uri", "--model"),
+    _field("model.revision", "--revision"),
+    OwnedFlags(("--hf-token",), "put it as HF_TOKEN into a Secret and name that in model.secretName"),
+    OwnedFlags(("--download-dir",), "weights are kept in the pod, or in the claim of cache.claimName"),
+    _field("servedNames", "--served-model-name"),
+    _field("tensorParallel", "--tensor-parallel-size", "-tp"),
+    _field("engine.maxModelLen", "--max-model-len"),
+    _field("engine.dtype", "--dtype"),
+    _field("engine.quantization", "--quantization", "-q"),
+    _field("engine.kvCacheDtype", "--kv-cache-dtype"),
+    _field("engine.gpuMemoryUtilization", "--gpu-memory-utilization", "--device-memory-utilization"),
+    _field("engine.maxNumSeqs", "--max-num-seqs"),
+    _field("engine.maxNumBatchedTokens", "--max-num-batched-tokens"),
+    _field("engine.enforceEager", "--enforce-eager"),
+    _field("engine.trustRemoteCode", "--trust-remote-code"),
+    OwnedFlags(("--config",), "write what the file says into engine's fields and engine.args"),
+    OwnedFlags(
+        (
+            "--pipeline-parallel-size",
+            "-pp",
+            "--prefill-context-parallel-size",
+            "-pcp",
+            "--nnodes",
+            "-n",
+            "--node-rank",
+            "-r",
+            "--master-addr",
+            "--master-port",
+            "--headless",
+        ),
+        "a model runs in one pod with tensorParallel GPUs; set tensorParallel",
+    ),
+    OwnedFlags(
+        (
+            "--data-parallel-size",
+            "-dp",
+            "--data-parallel-size-local",
+            "-dpl",
+            "--data-parallel-rank",
+            "-dpn",
+            "--data-parallel-start-rank",
+            "-dpr",
+            "--data-parallel-address",
+            "-dpa",
+            "--data-parallel-rpc-port",
+            "-dpp",
+            "--data-parallel-backend",
+            "-dpb",
+            "--data-parallel-hybrid-lb",
+            "-dph",
+            "--data-parallel-external-lb",
+            "-dpe",
+            "--data-parallel-multi-port-external-lb",
+            "-dpm",
+            "--data-parallel-supervisor-port",
+            "--api-server-count",
+            "-asc",
+        ),
+        "each pod runs one server; set replicas for more of them",
+    ),
+    OwnedFlags(
+        (
+            "--host",
+            "--port",
+            "--uds",
+            "--grpc",
+            "--grpc-port",
+            "--root-path",
+            "--ssl-keyfile",
+            "--ssl-certfile",
+            "--ssl-ca-certs",
+            "--ssl-cert-reqs",
+            "--ssl-ciphers",
+            "--enable-ssl-refresh",
+        ),
+        "the Service and the probes rely on plain HTTP on port 8000; end TLS and paths in an ingress",
+    ),
+    OwnedFlags(
+        ("--middleware", "--disable-fastapi-docs", "--enable-offline-docs"),
+        "the serving layer decides which routes are open",
+    ),
+    OwnedFlags(
+        ("--api-key",), "a key on the command line is readable by everyone who may read pods; remove it"
+    ),
+    OwnedFlags(("--shutdown-timeout",), "the serving layer finishes requests before the pod ends; remove it"),
+)
+
+FORM_RULES: Final = (
+    Rule(
+        "self.size() == 0 || self[0].matches('^-.')",
+        "engine.args starts with a flag such as --max-logprobs: the model is model.uri, "
+        "and `vllm serve` takes no other positional argument",
+    ),
+    Rule(
+        "self.all(a, !a.matches('^--[^=]*[ \\t]'))",
+        "engine.args holds a flag and its value in one item with a space between: "
+        "write --flag=value, or two items",
+    ),
+    Rule(
+        "self.all(a, a != '--')",
+        "engine.args may not hold --, after which everything is a positional argument: remove it",
+    ),
+)
+
+ARGUMENT_RULES: Final = (*FORM_RULES, *(flags.rule() for flags in OWNED_FLAGS))
