@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 
-from tests.kind import cluster, docker, host, tools
+from tests.kind import cluster, docker, host, images, tools
 from tests.kind.steps import StepError, one_at_a_time, say
 
 
@@ -46,6 +46,11 @@ def _run(options: argparse.Namespace) -> int:
             tools.ensure("cluster")
             host.ensure_docker()
             cluster.ensure(options.gpus)
+        elif options.command in {"images", "load"}:
+            host.ensure_docker()
+            images.ensure()
+            if options.command == "load":
+                images.load()
         elif options.command == "down":
             if docker.answers():
                 cluster.delete()

@@ -1,7 +1,6 @@
 """Content keys: what a cached thing was made from, as a short hash."""
 
 import hashlib
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,11 +25,16 @@ def files_key(root: Path, files: Iterable[str]) -> str:
 
 
 def files_below(root: Path, *paths: str) -> list[str]:
-    """Return the files of a git work tree below paths, tracked or new, without what git ignores."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths],
-        cwd=root,
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
-    return sorted({name for name in listing.split("\0") if name and (root / name).is_file()})
+    """Return the files at and below paths, relative to root, without what tools leave there; sorted."""
+    found = set()
+    for path in paths:
+        start = root / path
+        if not start.exists():
+            raise FileNotFoundError(f"{start} is missing: the image's list of inputs names it")
+        files = [start] if start.is_file() else [each for each in start.rglob("*") if each.is_file()]
+        found |= {file.relative_to(root) for file in files}
+    return sorted(str(file) for file in found if not any(_is_left_by_a_tool(part) for part in file.parts))
+
+
+def _is_left_by_a_tool(part: str) -> bool:
+    return part.startswith(".") or part == "__pycache__" or part.endswith(".egg-info")

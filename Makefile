@@ -1,0 +1,111 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sirocco
+UV_VERSION := 0.13.9
+UV_HOME := $(CACHE)/uv-$(UV_VERSION)
+UV := $(UV_HOME)/bin/uv
+PYTHON := .venv/bin/python
+KIND := $(PYTHON) -m tests.kind
+
+# Fake GPUs of the cluster's node.
+GPUS ?= 8
+# More arguments for pytest, e.g. PYTEST_ARGS="-k rollout -x".
+PYTEST_ARGS ?=
+
+export PATH := $(CACHE)/bin:$(UV_HOME)/bin:$(PATH)
+export UV_SYSTEM_CERTS := 1
+export DOCKER_BUILDKIT := 1
+
+PARTS := lint test-unit test-chart test-api test-vllm test-e2e
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: .venv/.synced ## from nothing to an answer of a real model in a cluster
+	$(KIND) tools --for chart
+	$(PYTHON) -m tests.demo
+
+.PHONY: test
+test: ## lint and every test, in the order of the targets below; stops at the first that fails
+	@times=""; \
+	for part in $(PARTS); do \
+	  started=$$SECONDS; echo "=== $$part"; \
+	  $(MAKE) $$part || { echo "=== $$part FAILED after $$((SECONDS - started)) s"; exit 1; }; \
+	  times="$$times$$(printf '%-12s %5d s' $$part $$((SECONDS - started)))"$$'\n'; \
+	done; \
+	printf '=== all green\n%s%-12s %5d s\n' "$$times" total $$SECONDS
+
+.PHONY: lint
+lint: .venv/.synced ## ruff, mypy and the layers of imports
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy operator/src serving/src tests
+	.venv/bin/lint-imports
+
+.PHONY: test-unit
+test-unit: .venv/.synced ## pure functions: seconds
+	.venv/bin/pytest tests/unit $(PYTEST_ARGS)
+
+.PHONY: test-chart
+test-chart: .venv/.synced ## what Helm 4 and Helm 3 render
+	$(KIND) tools --for chart
+	.venv/bin/pytest tests/chart $(PYTEST_ARGS)
+
+.PHONY: test-api
+test-api: .venv/.synced ## the operator against a real API server
+	$(KIND) tools --for api
+	.venv/bin/pytest tests/api $(PYTEST_ARGS)
+
+.PHONY: test-vllm
+test-vllm: .venv/.synced ## the serving layer in a real vLLM on the CPU, in Docker
+	$(KIND) images
+	.venv/bin/pytest tests/serving $(PYTEST_ARGS)
+
+.PHONY: test-e2e
+test-e2e: .venv/.synced ## everything in a kind cluster, with a real vLLM
+	$(KIND) tools --for chart
+	$(KIND) up --gpus $(GPUS)
+	$(KIND) load
+	.venv/bin/pytest tests/e2e $(PYTEST_ARGS)
+
+.PHONY: format
+format: .venv/.synced ## put the code into its form
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+.PHONY: generate
+generate: .venv/.synced ## write again what is generated from the types: CRD, chart's copy, manifests
+	$(KIND) tools --for chart
+	$(PYTHON) -m sirocco_operator.api.crd
+
+.PHONY: tools
+tools: .venv/.synced ## build the pinned tools into the cache folder
+	$(KIND) tools
+
+.PHONY: cluster
+cluster: .venv/.synced ## a kind cluster with GPUS=8 fake GPUs, and Docker where there is none
+	$(KIND) up --gpus $(GPUS)
+
+.PHONY: images
+images: .venv/.synced ## build the project's images and load them into the cluster
+	$(KIND) load
+
+.PHONY: cluster-down
+cluster-down: .venv/.synced ## remove the cluster, and stop Docker where `make cluster` started it
+	$(KIND) down
+
+$(UV):
+	@echo "==> uv $(UV_VERSION)"
+	rm -rf $(UV_HOME).new
+	python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location --target $(UV_HOME).new uv==$(UV_VERSION) \
+	  || { echo "uv could not be installed: is pip there (Debian: apt-get install python3-pip) and PyPI reachable?"; exit 1; }
+	rm -rf $(UV_HOME) && mv $(UV_HOME).new $(UV_HOME)
+
+.venv/.synced: uv.lock pyproject.toml operator/pyproject.toml serving/pyproject.toml | $(UV)
+	$(UV) sync --locked
+	@touch $@

@@ -1,0 +1,116 @@
+"""The project's images: build what is not current, and load into the node what it lacks."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.kind import base, config, docker, versions
+from tests.kind.keys import files_below, files_key, key_of
+from tests.kind.paths import REPOSITORY, WORK
+from tests.kind.steps import StepError, run_logged, say, step
+
+LOADED = "/kind/loaded"
+"""In the node: a file an image, holding the digest that was loaded under its name."""
+
+ADVICE = "Are PyPI and the Debian mirror reachable from a build? Then run the same command again."
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image: its Dockerfile, the only paths that its build sees, the images it stands on, build arguments."""
+
+    tag: str
+    dockerfile: str
+    inputs: tuple[str, ...]
+    bases: tuple[str, ...] = (versions.BASE_IMAGE,)
+    arguments: dict[str, str] = field(default_factory=dict)
+    loaded: bool = True
+
+
+_LOCK = ("pyproject.toml", "uv.lock")
+_SERVING = ("serving/Dockerfile", "serving/install.py", "serving/pyproject.toml", "serving/src")
+_VLLM = "sirocco/vllm-cpu:0.32.0"
+_STANDIN = "sirocco/standin-base:dev"
+
+IMAGES = (
+    Image("sirocco/operator:dev", "operator/Dockerfile", ("operator", "serving/pyproject.toml", *_LOCK)),
+    Image(_VLLM, "serving/cpu-base/Dockerfile", ("serving/cpu-base",), loaded=False),
+    Image("sirocco/serving-cpu:dev", "serving/Dockerfile", _SERVING, bases=(_VLLM,), arguments={"BASE": _VLLM}),
+    Image(_STANDIN, "tests/standin/Dockerfile", ("tests/standin",), loaded=False),
+    Image("sirocco/standin:dev", "serving/Dockerfile", _SERVING, bases=(_STANDIN,), arguments={"BASE": _STANDIN}),
+    Image(
+        "sirocco/smollm2-135m-instruct:1",
+        "tests/kind/smollm2/Dockerfile",
+        ("tests/kind/smollm2",),
+        bases=(_VLLM,),
+        arguments={"BASE": _VLLM},
+    ),
+)
+
+
+def image_key(image: Image, root: Path) -> str:
+    """Hash what decides how an image comes out: its inputs, arguments and the images it stands on."""
+    arguments = [word for pair in sorted(image.arguments.items()) for word in pair]
+    bases = [docker.base_key(name) for name in image.bases]
+    return key_of(image.dockerfile, files_key(root, files_below(root, *image.inputs)), *arguments, *bases)
+
+
+def ensure() -> None:
+    """Build every image that is not current, in the order in which they stand on one another."""
+    base.ensure()
+    built = 0
+    for image in IMAGES:
+        key = image_key(image, REPOSITORY)
+        if docker.image_key(image.tag) != key:
+            with step(f"build {image.tag}"):
+                _build(image, key)
+            built += 1
+    say(f"images: {built} built, {len(IMAGES) - built} current")
+
+
+def load() -> None:
+    """Load the images that the node lacks or has in another version; raises StepError."""
+    present = docker.docker("exec", config.NODE, "ctr", "-n", "k8s.io", "images", "ls", "-q").split()
+    wanted = [image for image in IMAGES if image.loaded]
+    count = 0
+    for image in wanted:
+        digest = docker.image_id(image.tag)
+        mark = f"{LOADED}/{image.tag.replace('/', '_')}"
+        if f"docker.io/{image.tag}" in present and _mark(mark) == digest:
+            continue
+        with step(f"load {image.tag} into the node"):
+            docker.docker("exec", config.NODE, "sh", "-c", f"mkdir -p {LOADED} && rm -f {mark}")
+            pipe = f"'{docker.client()}' save {image.tag} | '{docker.client()}' exec -i {config.NODE} ctr -n k8s.io images import -"
+            command = ["bash", "-c", f"set -o pipefail; {pipe}"]
+            run_logged(command, "load", advice=f"Is the disk full (`df -h`)? Is {config.NODE} healthy? Then run this again.")
+            docker.docker("exec", config.NODE, "sh", "-c", f"echo {digest} > {mark}")
+        count += 1
+    say(f"node: {count} images loaded, {len(wanted) - count} current")
+
+
+def _mark(path: str) -> str:
+    try:
+        return docker.docker("exec", config.NODE, "cat", path).strip()
+    except StepError:
+        return ""
+
+
+def _build(image: Image, key: str) -> None:
+    WORK.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="context-", dir=WORK) as folder:
+        context = Path(folder)
+        # The build sees what the key was made from, and nothing else.
+        for name in files_below(REPOSITORY, *image.inputs):
+            (context / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, context / name)
+        name = image.tag.rpartition("/")[2].partition(":")[0]
+        docker.build(
+            image.tag,
+            context / image.dockerfile,
+            context,
+            key,
+            arguments=image.arguments,
+            log=f"image-{name}",
+            advice=ADVICE,
+        )
