@@ -29,7 +29,7 @@ def parse(raw: Mapping[str, Any]) -> InferenceModel:
         }
         if isinstance(metadata, Mapping)
         else {},
-        "spec": raw.get("spec", {}),
+        "spec": _without_nulls(raw.get("spec", {})),
     }
     try:
         model = InferenceModel.model_validate(read)
@@ -40,6 +40,13 @@ def parse(raw: Mapping[str, Any]) -> InferenceModel:
     except ValueError as error:
         raise InvalidResource((f"spec.model: {error}",)) from error
     return model
+
+
+def _without_nulls(value: Any) -> Any:
+    """A field that is null counts as not given, as for the API server."""
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(child) for key, child in value.items() if child is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _sentences(error: ValidationError) -> tuple[str, ...]:

@@ -1,0 +1,183 @@
+"""What the API server would refuse in a document, found offline with the CRD's own schema and rules."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from functools import lru_cache
+from typing import Any, Final
+
+import jsonschema
+
+from sirocco_operator.api.cel_rules import broken_rules
+from sirocco_operator.api.crd import resource_schema
+from sirocco_operator.api.pod import DNS_SUBDOMAIN
+from sirocco_operator.api.v1alpha1 import API_VERSION, KIND
+
+Schema = Mapping[str, Any]
+
+# A name that the API server takes for any object: a DNS subdomain.
+_MAX_OBJECT_NAME: Final = 253
+
+
+def problems(document: object) -> list[str]:
+    """Every reason to refuse the document, as `path: sentence`; empty when it would be accepted."""
+    if not isinstance(document, Mapping):
+        return ["the document is not an object: write apiVersion, kind, metadata and spec"]
+    head = list(_wrong_head(document))
+    if head:
+        return head
+    schema = _schema()
+    resource = {key: document[key] for key in ("apiVersion", "kind", "spec") if key in document}
+    found = list(_unknown_fields(document, schema, ""))
+    resource = _with_defaults(resource, schema)
+    resource["metadata"] = {"name": document["metadata"]["name"]}
+    found += _misfits(resource)
+    found += _duplicates(resource, schema, "")
+    # As the API server: rules read fields, so they are checked once the fields have their types.
+    return found or [
+        f"{path}: {message}" if path else message for path, message in broken_rules(resource, schema)
+    ]
+
+
+@lru_cache(maxsize=1)
+def _schema() -> dict[str, Any]:
+    return resource_schema()
+
+
+def _wrong_head(document: Mapping[str, Any]) -> Iterator[str]:
+    if document.get("apiVersion") != API_VERSION:
+        yield f"apiVersion: is {document.get('apiVersion')!r}: write {API_VERSION}"
+    if document.get("kind") != KIND:
+        yield f"kind: is {document.get('kind')!r}: write {KIND}"
+    metadata = document.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    if not isinstance(name, str) or not name:
+        yield "metadata.name: is required: write a name of lower-case letters, digits and -"
+    elif len(name) > _MAX_OBJECT_NAME or not re.fullmatch(DNS_SUBDOMAIN, name):
+        yield (
+            f"metadata.name: {name!r} is not a name that Kubernetes takes: use lower-case letters, digits "
+            "and -, starting with a letter and ending with a letter or digit"
+        )
+
+
+def _unknown_fields(value: object, schema: Schema, path: str) -> Iterator[str]:
+    """Fields that the API server would refuse from kubectl, and prune from other clients."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unknown_fields(item, schema.get("items", {}), f"{path}[{index}]")
+    if not isinstance(value, Mapping) or schema.get("x-kubernetes-preserve-unknown-fields"):
+        return
+    known = schema.get("properties", {})
+    for key, child in value.items():
+        here = _join(path, key)
+        if here in ("metadata", "status"):
+            continue
+        if key in known:
+            yield from _unknown_fields(child, known[key], here)
+        elif "additionalProperties" not in schema:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+            yield f"{here}: unknown field; {hint}"
+
+
+def _with_defaults(value: Any, schema: Schema) -> Any:
+    """The value as the API server stores it: declared fields that are null dropped, defaults filled in."""
+    if isinstance(value, list):
+        return [_with_defaults(item, schema.get("items", {})) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    known: Mapping[str, Schema] = schema.get("properties", {})
+    others: Schema = schema.get("additionalProperties", {})
+    given = {
+        key: child for key, child in value.items() if child is not None or not (known.get(key) or others)
+    }
+    defaults = {key: deepcopy(child["default"]) for key, child in known.items() if "default" in child}
+    return {
+        key: _with_defaults(child, known.get(key, others)) for key, child in {**defaults, **given}.items()
+    }
+
+
+def _misfits(resource: Mapping[str, Any]) -> Iterator[str]:
+    """What the structural schema says; OpenAPI 3.0's keywords that it uses are JSON Schema draft 4's."""
+    validator = jsonschema.Draft4Validator(_schema())
+    for error in sorted(
+        validator.iter_errors(resource), key=lambda error: list(map(str, error.absolute_path))
+    ):
+        path = ""
+        for part in error.absolute_path:
+            path = f"{path}[{part}]" if isinstance(part, int) else _join(path, part)
+        yield f"{path}: {_sentence(error)}"
+
+
+def _sentence(error: jsonschema.ValidationError) -> str:
+    limit: Any = error.validator_value
+    given: Any = error.instance
+    schema: Any = error.schema
+    match error.validator:
+        case "required":
+            missing = next((name for name in limit if name not in given), limit)
+            return f"{missing} is required"
+        case "enum":
+            return f"is {given!r}: choose one of {', '.join(map(str, limit))}"
+        case "type":
+            return f"is {_name_of(given)}: write {_TYPE_NAMES.get(limit, limit)}"
+        case "anyOf":
+            return f"is {_name_of(given)}: write a whole number or a string, e.g. 4 or 500m or 16Gi"
+        case "minimum" if schema.get("exclusiveMinimum"):
+            return f"is {given}: must be greater than {limit}"
+        case "minimum":
+            return f"is {given}: must be at least {limit}"
+        case "maximum":
+            return f"is {given}: must be at most {limit}"
+        case "minLength":
+            return "must not be empty"
+        case "maxLength":
+            return f"has {len(given)} characters: may have at most {limit}"
+        case "maxItems" | "maxProperties":
+            return f"has {len(given)} entries: may have at most {limit}"
+        case "pattern":
+            return f"is {given!r}: must match {limit}"
+        case _:
+            return error.message
+
+
+_TYPE_NAMES: Final = {
+    "string": "a string",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+
+
+def _name_of(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, list):
+        return "a list"
+    return "an object" if isinstance(value, Mapping) else repr(value)
+
+
+def _duplicates(value: object, schema: Schema, path: str) -> Iterator[str]:
+    """Items of a set, or of a list that is a map by some key, that come twice."""
+    if isinstance(value, Mapping):
+        for key, child in schema.get("properties", {}).items():
+            if key in value:
+                yield from _duplicates(value[key], child, _join(path, key))
+    elif isinstance(value, list):
+        keys = schema.get("x-kubernetes-list-map-keys", ())
+        if not keys and schema.get("x-kubernetes-list-type") != "set":
+            return
+        seen: list[object] = []
+        for index, item in enumerate(value):
+            identity = [item.get(key) for key in keys] if keys and isinstance(item, Mapping) else item
+            if identity in seen:
+                shown = ", ".join(map(str, identity)) if isinstance(identity, list) else identity
+                yield f"{path}[{index}]: {shown!r} comes twice: remove one"
+            seen.append(identity)
+
+
+def _join(path: str, key: object) -> str:
+    return f"{path}.{key}" if path else str(key)
