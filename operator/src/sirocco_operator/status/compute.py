@@ -6,13 +6,11 @@ from typing import Any
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.status import pods
 from sirocco_operator.status.observed import Observed
-from sirocco_operator.status.reasons import MEANINGS, Reason, Stage
+from sirocco_operator.status.reasons import CONDITIONS, MEANINGS, Reason
 from sirocco_operator.status.row import Finding, quotation, tell
 from sirocco_operator.status.table import find
 from sirocco_operator.status.view import View
 
-PROGRESSING = (Stage.WORKING, Stage.WAITING)
-DEGRADED = (Stage.WAITING, Stage.FAILED)
 KEPT_WHEN_INVALID = ("replicas", "readyReplicas", "gpus", "selector", "endpoint")
 
 
@@ -77,12 +75,12 @@ def _gpus_held(view: View) -> int:
 def _conditions(
     finding: Finding, ready: str, generation: int, previous: Mapping[str, Any], now: str
 ) -> list[dict[str, Any]]:
-    stage = MEANINGS[finding.reason].stage
+    progressing, degraded = CONDITIONS[MEANINGS[finding.reason].stage]
     before = {entry.get("type"): entry for entry in previous.get("conditions") or ()}
     wanted = (
         ("Ready", ready, finding.message),
-        ("Progressing", str(stage in PROGRESSING), finding.message if stage in PROGRESSING else ""),
-        ("Degraded", str(stage in DEGRADED), finding.message if stage in DEGRADED else ""),
+        ("Progressing", progressing, finding.message if progressing == "True" else ""),
+        ("Degraded", degraded, finding.message if degraded == "True" else ""),
     )
     conditions = []
     for kind, value, message in wanted:

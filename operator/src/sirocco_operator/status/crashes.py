@@ -137,8 +137,8 @@ ROWS = (
     Row(
         Reason.MODEL_FILES_INVALID,
         said(
-            r"Cannot find any model weights|Invalid repository ID or local directory|no config file found"
-            r"|SafetensorError|HeaderTooLarge|Can't load tokenizer|Couldn't instantiate the backend tokenizer"
+            r"Cannot find any model weights|Repo id must be in the form|Invalid repository ID or local directory"
+            r"|no config file found|SafetensorError|HeaderTooLarge|Can't load tokenizer|Couldn't instantiate the backend tokenizer"
         ),
         "{line}",
     ),

@@ -32,7 +32,7 @@ def evicted(pattern: str = "") -> Detector:
 def _replaced(pod: Manifest, view: View) -> bool:
     if pods.revision(pod) != view.revision:
         return False
-    since = _time(pods.condition(pod, "DisruptionTarget").get("lastTransitionTime"))
+    since = _time(pods.condition(pod, "Ready").get("lastTransitionTime"))
     made = [_time(other["metadata"].get("creationTimestamp")) for other in view.unready]
     return any(since and other and abs(other - since) <= REPLACEMENT_WITHIN for other in made)
 

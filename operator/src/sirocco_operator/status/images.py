@@ -15,6 +15,8 @@ PULL_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "ImageInspectError
 NO_LAYER = r"No module named '?sirocco_serving|exec: \\?\"(vllm|python3)\\?\": executable file not found"
 DENIED = r"(?i)pull access denied|unauthorized|authentication required|authorization failed|forbidden"
 NOT_FOUND = r"(?i)not found|manifest unknown|does not exist"
+# What the kubelet says while it waits before the next pull; the cause follows.
+BACKING_OFF = re.compile(r'^Back-off pulling image "[^"]+": (ErrImagePull: )?')
 # containerd before 2.1 makes a mount without a source of an image volume.
 NO_IMAGE_VOLUME = r"mkdir \"\": |mkdir : no such file"
 
@@ -27,7 +29,8 @@ def waits(reasons: frozenset[str], pattern: str = "") -> Detector:
         for pod in view.unready:
             for container, reason, message in pods.waiting(pod):
                 if reason in reasons and wanted.search(message):
-                    return {"container": container, "image": pods.image(pod, container), "words": message}
+                    words = BACKING_OFF.sub("", message)
+                    return {"container": container, "image": pods.image(pod, container), "words": words}
         return None
 
     return detect
@@ -38,7 +41,8 @@ def without_layer(view: View) -> Mapping[str, str] | None:
     for pod in view.unready:
         for container in (pods.DOWNLOAD_CONTAINER, pods.MAIN_CONTAINER):
             ended = pods.termination(pod, container) or {}
-            said = [str(ended.get("message", "")), *(message for _, _, message in pods.waiting(pod))]
+            said = [str(ended.get("message", ""))]
+            said += [message for waiting, _, message in pods.waiting(pod) if waiting == container]
             if any(re.search(NO_LAYER, text) for text in said):
                 return {"image": pods.image(pod, container)}
     return None
@@ -89,7 +93,7 @@ ROWS = (
         "there is no such image: {words}",
         "correct engine.image (or model.uri for oci://), or push the image",
     ),
-    Row(Reason.IMAGE_PULL, waits(PULL_REASONS), "{image} cannot be pulled: {words}"),
+    Row(Reason.IMAGE_PULL, waits(PULL_REASONS), "{words}"),
     Row(Reason.IMAGE_LACKS_SERVING_LAYER, without_layer, "{image} is not a serving image"),
     Row(
         Reason.IMAGE_RUNS_AS_ROOT,

@@ -24,7 +24,8 @@ def unmounted(pattern: str) -> Detector:
             if not events or events[-1].get("reason") not in MOUNT_EVENTS:
                 continue
             words = str(events[-1].get("message", ""))
-            if wanted.search(words):
+            # The kubelet's caches lag behind a fresh object; it tries again by itself.
+            if wanted.search(words) and "failed to sync" not in words:
                 return {"words": words}
         return None
 

@@ -59,6 +59,15 @@ class Stage(StrEnum):
     FAILED = "failed"  # a person must act: Degraded
 
 
+# The status of the conditions Progressing and Degraded at each stage.
+CONDITIONS = {
+    Stage.SETTLED: ("False", "False"),
+    Stage.WORKING: ("True", "False"),
+    Stage.WAITING: ("True", "True"),
+    Stage.FAILED: ("False", "True"),
+}
+
+
 @dataclass(frozen=True)
 class Meaning:
     """A reason's row in the reference: what it means, and what to do (empty when there is nothing to do)."""
@@ -68,7 +77,7 @@ class Meaning:
     fix: str = ""
 
 
-LOGS = "see `kubectl logs -c vllm --previous` of the pod"
+LOGS = "see `kubectl logs -c vllm` of the pod, with --previous after a restart"
 
 MEANINGS: dict[Reason, Meaning] = {
     Reason.INVALID_SPEC: Meaning(

@@ -9,6 +9,8 @@ from sirocco_operator.status.reasons import Reason
 from sirocco_operator.status.row import Detector, Row
 from sirocco_operator.status.view import View
 
+# The name that a pod would have had is another at each try.
+ATTEMPT = re.compile(r'^pods "[^"]+" is forbidden: ')
 QUOTA = re.compile(r"exceeded quota")
 # As the ServiceAccount admission plugin says it.
 SERVICE_ACCOUNT = re.compile(r"error looking up service account \S+: (serviceaccount \"[^\"]+\" not found)")
@@ -36,7 +38,7 @@ def _denials(view: View) -> tuple[str, ...]:
     failure = pods.condition(view.observed.deployment or {}, "ReplicaFailure")
     # While pods of a scaled-down or stopped model remain the condition may be a leftover.
     if failure.get("status") == "True" and len(view.current) < view.wanted:
-        said.append(str(failure.get("message", "")))
+        said.append(ATTEMPT.sub("", str(failure.get("message", ""))))
     return tuple(said)
 
 

@@ -12,6 +12,8 @@ from sirocco_operator.status.reasons import Reason
 from sirocco_operator.status.row import Detector, Row
 from sirocco_operator.status.view import View
 
+# The scheduler goes on to say that evicting other pods or giving back claims would not help either.
+AFTERTHOUGHT = re.compile(r"\.? (no new claims to deallocate|preemption:).*", re.DOTALL)
 REPELLING = ("NoSchedule", "NoExecute")
 
 
@@ -82,8 +84,7 @@ def _unschedulable(view: View) -> Iterator[tuple[Manifest, str]]:
     for pod in view.unready:
         scheduled = pods.condition(pod, "PodScheduled")
         if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
-            # What follows tells that evicting others would not help either.
-            yield pod, str(scheduled.get("message", "")).partition(" preemption:")[0]
+            yield pod, AFTERTHOUGHT.sub("", str(scheduled.get("message", "")))
 
 
 def _shortage(view: View) -> Shortage | None:

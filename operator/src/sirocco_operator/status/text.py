@@ -10,7 +10,7 @@ NOISE = re.compile(
     r"^\s|^Traceback |^During handling|^The above exception|resource_tracker|^For further information"
 )
 # `Value error, …` is how pydantic quotes the message of a setting that was refused.
-REFUSED_SETTING = re.compile(r"^\s+Value error, (.+)")
+REFUSED_SETTING = re.compile(r"^\s+Value error, (.+?)( \[type=value_error.*)?$")
 EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)(: |$)|: error: |^sirocco ")
 POINTER = re.compile(r"See root cause above|See stack trace|validation errors? for")
 SECRETS = (
@@ -49,15 +49,14 @@ def size(count: int) -> str:
 
 def plain_lines(text: str) -> list[str]:
     """A log's lines without the prefixes of processes and levels."""
-    return [PREFIX.sub("", line).rstrip() for line in text.splitlines() if line.strip()]
+    bare = (PREFIX.sub("", line).rstrip() for line in text.splitlines())
+    return [REFUSED_SETTING.sub(r"ValueError: \1", line) for line in bare if line]
 
 
 def last_telling_line(text: str) -> str:
     """The last line of a log that tells a cause, rather than where it happened; empty for an empty log."""
     lines = plain_lines(text)
     for line in reversed(lines):
-        if refused := REFUSED_SETTING.match(line):
-            return refused.group(1)
         if EXCEPTION.search(line) and not POINTER.search(line):
             return line
     telling = [line for line in lines if not NOISE.search(line)]

@@ -1,0 +1,41 @@
+"""Writes docs/status.md: every reason, what it means and what to do. Run from the repository's root."""
+
+from pathlib import Path
+
+from sirocco_operator.status.reasons import CONDITIONS, MEANINGS
+from sirocco_operator.status.table import TABLE
+
+PATH = Path("docs/status.md")
+
+HEAD = """\
+<!-- Written by `python -m sirocco_operator.status.reference`; edit operator/src/sirocco_operator/status/. -->
+# What the status says
+
+`kubectl get imodel` shows READY and REASON; `kubectl get imodel NAME -o jsonpath='{.status.message}'` gives the
+sentence with the cause and the fix.
+
+- **Ready** is True while at least one pod serves, of the wanted revision or of an older one: the Service answers.
+- **Progressing** is True while the model is on its way to what was asked for.
+- **Degraded** is True while something must change before it gets there.
+
+`.status.reason` is the most telling of the reasons below. Where several hold, the one further up is told.
+
+| Reason | Progressing | Degraded | Meaning | What to do |
+|---|---|---|---|---|
+"""
+
+
+def render() -> str:
+    """The page, as Markdown; reasons in the order of the table of detectors."""
+    reasons = dict.fromkeys(row.reason for row in TABLE)
+    lines = []
+    for reason in reasons:
+        row = MEANINGS[reason]
+        progressing, degraded = CONDITIONS[row.stage]
+        fix = row.fix[:1].upper() + row.fix[1:] + "." if row.fix else "–"
+        lines.append(f"| `{reason}` | {progressing} | {degraded} | {row.meaning} | {fix} |\n")
+    return HEAD + "".join(lines)
+
+
+if __name__ == "__main__":
+    PATH.write_text(render(), encoding="utf-8")
