@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from sirocco_operator.api.v1alpha1 import Engine, InferenceModel
+from sirocco_operator.api.engine import Engine
+from sirocco_operator.api.v1alpha1 import InferenceModel
 
 PORT: Final = 8000
 COMMAND: Final = ("vllm", "serve")

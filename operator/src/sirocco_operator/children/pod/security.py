@@ -26,4 +26,7 @@ def pod_security_context(model: InferenceModel, volumes: Iterable[dict[str, Any]
     context: dict[str, Any] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     if any("persistentVolumeClaim" in volume for volume in volumes):
         context |= {"fsGroup": FS_GROUP, "fsGroupChangePolicy": "OnRootMismatch"}
-    return context | (model.spec.pod_security_context or {})
+    users = model.spec.pod_security_context
+    if users is None:
+        return context
+    return context | users.model_dump(mode="json", by_alias=True, exclude_defaults=True)
