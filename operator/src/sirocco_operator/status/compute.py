@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.children.labels import selector_string
 from sirocco_operator.status import pods
 from sirocco_operator.status.observed import Observed
 from sirocco_operator.status.reasons import CONDITIONS, MEANINGS, Reason
@@ -32,7 +33,7 @@ def compute(
         "replicas": int(deployment.get("replicas") or 0),
         "readyReplicas": len(view.serving),
         "gpus": _gpus_held(view),
-        "selector": f"app.kubernetes.io/managed-by=sirocco-operator,inference.sirocco.dev/model={name}",
+        "selector": selector_string(name),
         "conditions": _conditions(
             finding, "True" if view.serving else "False", model.metadata.generation, previous, now
         ),

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
@@ -19,7 +20,7 @@ from sirocco_operator.status.view import View
 def ends(view: View) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
     """Pods whose engine ended and has not come up again, with how it ended."""
     for pod in view.unready:
-        ended = pods.termination(pod, pods.MAIN_CONTAINER)
+        ended = pods.termination(pod, ENGINE_CONTAINER)
         if ended and not pods.has_started(pod):
             yield pod, ended
 
@@ -57,7 +58,7 @@ def killed_by(probe: str) -> Detector:
                 is_kill = event.get("reason") == "Killing" and f"failed {probe} probe" in str(
                     event.get("message")
                 )
-                if is_kill and view.event_time(event)[:19] >= since:
+                if is_kill and str(event.get("lastTimestamp") or event.get("eventTime") or "")[:19] >= since:
                     return {}
         return None
 
@@ -137,8 +138,8 @@ ROWS = (
     Row(
         Reason.MODEL_FILES_INVALID,
         said(
-            r"Cannot find any model weights|Repo id must be in the form|Invalid repository ID or local directory"
-            r"|no config file found|SafetensorError|HeaderTooLarge|Can't load tokenizer|Couldn't instantiate the backend tokenizer"
+            r"Cannot find any model weights|Repo id must be in the form|Invalid repository ID or local dir"
+            r"|no config file found|SafetensorError|Can't load tokenizer|Couldn't instantiate the backend"
         ),
         "{line}",
     ),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.evictions import evicted
 from sirocco_operator.status.reasons import Reason
@@ -20,9 +21,9 @@ def failed(codes: frozenset[str] = frozenset()) -> Detector:
     def detect(view: View) -> Mapping[str, str] | None:
         for pod in view.unready:
             # A restarted download that reports bytes again is on its way.
-            if pods.name(pod) in view.observed.downloads and pods.is_running(pod, pods.DOWNLOAD_CONTAINER):
+            if pods.name(pod) in view.observed.downloads and pods.is_running(pod, DOWNLOAD_CONTAINER):
                 continue
-            ended = pods.termination(pod, pods.DOWNLOAD_CONTAINER)
+            ended = pods.termination(pod, DOWNLOAD_CONTAINER)
             if not ended or not ended.get("exitCode"):
                 continue
             text = str(ended.get("message", ""))
@@ -38,7 +39,7 @@ def failed(codes: frozenset[str] = frozenset()) -> Detector:
 
 def downloading(view: View) -> Mapping[str, str] | None:
     """The pod whose download is least advanced, of those whose downloader runs."""
-    running = [pod for pod in view.unready if pods.is_running(pod, pods.DOWNLOAD_CONTAINER)]
+    running = [pod for pod in view.unready if pods.is_running(pod, DOWNLOAD_CONTAINER)]
     if not running:
         return None
     known = [found for pod in running if (found := view.observed.downloads.get(pods.name(pod)))]

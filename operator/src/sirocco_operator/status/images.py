@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.children.pod.template import ENGINE_CONTAINER
+from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.reasons import Reason
 from sirocco_operator.status.row import Detector, Row
@@ -39,7 +41,7 @@ def waits(reasons: frozenset[str], pattern: str = "") -> Detector:
 def without_layer(view: View) -> Mapping[str, str] | None:
     """An image in which our package, or vLLM, is not found."""
     for pod in view.unready:
-        for container in (pods.DOWNLOAD_CONTAINER, pods.MAIN_CONTAINER):
+        for container in (DOWNLOAD_CONTAINER, ENGINE_CONTAINER):
             ended = pods.termination(pod, container) or {}
             said = [str(ended.get("message", ""))]
             said += [message for waiting, _, message in pods.waiting(pod) if waiting == container]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.evictions import ROWS as EVICTED_ROWS
 from sirocco_operator.status.images import pulling
@@ -25,7 +26,7 @@ def stopped(view: View) -> Mapping[str, str] | None:
 
 def loading(view: View) -> Mapping[str, str] | None:
     """An engine that runs and does not answer yet."""
-    if any(pods.is_running(pod, pods.MAIN_CONTAINER) for pod in view.unready):
+    if any(pods.is_running(pod, ENGINE_CONTAINER) for pod in view.unready):
         return {"model": view.model.spec.model.uri, "serving": view.serving_share}
     return None
 

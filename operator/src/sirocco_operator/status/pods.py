@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sirocco_operator.children.pod.template import ENGINE_CONTAINER
+from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
+from sirocco_operator.quantity import canonical
 from sirocco_operator.status.observed import Manifest
 
-MAIN_CONTAINER = "vllm"
-DOWNLOAD_CONTAINER = "download"
 REVISION_LABEL = "pod-template-hash"
 
 
@@ -60,7 +61,7 @@ def container_status(pod: Manifest, container: str) -> Mapping[str, Any]:
 
 def waiting(pod: Manifest) -> Iterator[tuple[str, str, str]]:
     """Containers that wait: (container, reason, message)."""
-    for container in (DOWNLOAD_CONTAINER, MAIN_CONTAINER):
+    for container in (DOWNLOAD_CONTAINER, ENGINE_CONTAINER):
         state = (container_status(pod, container).get("state") or {}).get("waiting") or {}
         if state:
             yield container, str(state.get("reason", "")), str(state.get("message", ""))
@@ -83,7 +84,9 @@ def is_running(pod: Manifest, container: str) -> bool:
 
 def has_started(pod: Manifest) -> bool:
     """The engine runs and has passed its startup probe; earlier ends are history."""
-    return is_running(pod, MAIN_CONTAINER) and container_status(pod, MAIN_CONTAINER).get("started") is True
+    return (
+        is_running(pod, ENGINE_CONTAINER) and container_status(pod, ENGINE_CONTAINER).get("started") is True
+    )
 
 
 def _container(pod: Manifest, container: str) -> Mapping[str, Any]:
@@ -101,7 +104,7 @@ def image(pod: Manifest, container: str) -> str:
 
 def memory_limit(pod: Manifest) -> str:
     """The engine's memory limit as written; empty when it has none."""
-    limits = (_container(pod, MAIN_CONTAINER).get("resources") or {}).get("limits") or {}
+    limits = (_container(pod, ENGINE_CONTAINER).get("resources") or {}).get("limits") or {}
     return str(limits.get("memory", ""))
 
 
@@ -114,5 +117,5 @@ def requested(pod: Manifest, resource: str) -> int:
         amount = (resources.get("limits") or {}).get(
             resource, (resources.get("requests") or {}).get(resource, 0)
         )
-        total += int(amount)
+        total += int(canonical(amount))
     return total

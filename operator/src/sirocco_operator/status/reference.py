@@ -11,10 +11,10 @@ HEAD = """\
 <!-- Written by `python -m sirocco_operator.status.reference`; edit operator/src/sirocco_operator/status/. -->
 # What the status says
 
-`kubectl get imodel` shows READY and REASON; `kubectl get imodel NAME -o jsonpath='{.status.message}'` gives the
-sentence with the cause and the fix.
+`kubectl get imodel` shows READY and REASON; `kubectl get imodel NAME -o jsonpath='{.status.message}'`
+gives the sentence with the cause and the fix.
 
-- **Ready** is True while at least one pod serves, of the wanted revision or of an older one: the Service answers.
+- **Ready** is True while at least one pod serves, of the wanted or of an older revision: the Service answers.
 - **Progressing** is True while the model is on its way to what was asked for.
 - **Degraded** is True while something must change before it gets there.
 
@@ -32,7 +32,7 @@ def render() -> str:
     for reason in reasons:
         row = MEANINGS[reason]
         progressing, degraded = CONDITIONS[row.stage]
-        fix = row.fix[:1].upper() + row.fix[1:] + "." if row.fix else "–"
+        fix = row.fix[:1].upper() + row.fix[1:] + "." if row.fix else "-"
         lines.append(f"| `{reason}` | {progressing} | {degraded} | {row.meaning} | {fix} |\n")
     return HEAD + "".join(lines)
 

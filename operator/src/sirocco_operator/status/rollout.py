@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from sirocco_operator.api.v1alpha1 import RolloutStrategy
+from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.downloads import downloading
 from sirocco_operator.status.reasons import Reason
 from sirocco_operator.status.row import Row
-from sirocco_operator.status.scheduling import gpu_all_taken
+from sirocco_operator.status.scheduling import gpu_all_taken, gpu_unknown
 from sirocco_operator.status.view import View
 
 
@@ -15,7 +16,7 @@ def needs_gpu(view: View) -> Mapping[str, str] | None:
     """A surge pod for which there is no free GPU while old pods hold theirs."""
     if not view.is_rolling_out or view.model.spec.rollout.strategy is not RolloutStrategy.SURGE:
         return None
-    return gpu_all_taken(view)
+    return gpu_all_taken(view) or gpu_unknown(view)
 
 
 def rolling_out(view: View) -> Mapping[str, str] | None:
@@ -26,7 +27,7 @@ def rolling_out(view: View) -> Mapping[str, str] | None:
     step = ""
     if download := downloading(view):
         step = f", fetching {download['progress']}"
-    elif any(pods.is_running(pod, pods.MAIN_CONTAINER) for pod in view.unready):
+    elif any(pods.is_running(pod, ENGINE_CONTAINER) for pod in view.unready):
         step = ", the engine of a new pod loads the model"
     return {"updated": str(updated), "wanted": str(view.wanted), "step": step}
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sirocco_operator.api.v1alpha1 import Device
+from sirocco_operator.quantity import canonical
 from sirocco_operator.status import pods
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
@@ -27,6 +28,7 @@ class Shortage:
     capacities: tuple[int, ...] | None
     # How many nodes the scheduler found too short of GPUs.
     short: int
+    said: str
 
     @property
     def largest(self) -> int:
@@ -36,7 +38,12 @@ class Shortage:
     @property
     def words(self) -> dict[str, str]:
         """For a row's placeholders."""
-        return {"wanted": str(self.wanted), "resource": self.resource, "largest": str(self.largest)}
+        return {
+            "wanted": str(self.wanted),
+            "resource": self.resource,
+            "largest": str(self.largest),
+            "said": self.said,
+        }
 
 
 def gpu_nowhere(view: View) -> Mapping[str, str] | None:
@@ -54,17 +61,19 @@ def gpu_too_many(view: View) -> Mapping[str, str] | None:
 
 
 def gpu_all_taken(view: View) -> Mapping[str, str] | None:
-    """There are such nodes, and other pods hold their GPUs; or nodes are not known."""
+    """There are such nodes, and other pods hold their GPUs."""
     shortage = _shortage(view)
-    if not shortage:
-        return None
-    if shortage.capacities is None:
-        return shortage.words
-    if shortage.largest < shortage.wanted:
+    if not shortage or shortage.capacities is None or shortage.largest < shortage.wanted:
         return None
     too_small = sum(capacity < shortage.wanted for capacity in shortage.capacities)
     # Were every node with enough GPUs turned down for another cause, GPUs would not be what is missing.
     return shortage.words if shortage.short > too_small else None
+
+
+def gpu_unknown(view: View) -> Mapping[str, str] | None:
+    """GPUs are short, and the operator may not read nodes."""
+    shortage = _shortage(view)
+    return shortage.words if shortage and shortage.capacities is None else None
 
 
 def unscheduled(pattern: str) -> Detector:
@@ -98,12 +107,12 @@ def _shortage(view: View) -> Shortage | None:
             capacities = (
                 tuple(_capacity(node, resource) for node in nodes if _allows(node, pod)) if nodes else None
             )
-            return Shortage(pods.requested(pod, resource), resource, capacities, int(found.group(1)))
+            return Shortage(pods.requested(pod, resource), resource, capacities, int(found.group(1)), words)
     return None
 
 
 def _capacity(node: Manifest, resource: str) -> int:
-    return int(((node.get("status") or {}).get("allocatable") or {}).get(resource, 0))
+    return int(canonical(((node.get("status") or {}).get("allocatable") or {}).get(resource, 0)))
 
 
 def _allows(node: Manifest, pod: Manifest) -> bool:
@@ -142,6 +151,12 @@ ROWS = (
         Reason.WAITING_FOR_GPU,
         gpu_all_taken,
         "needs {wanted} free {resource} on one node, other pods hold them",
+    ),
+    Row(
+        Reason.WAITING_FOR_GPU,
+        gpu_unknown,
+        "needs {wanted} free {resource} on one node, the scheduler says: {said}",
+        "lower tensorParallel, add nodes, or stop something that uses GPUs",
     ),
     Row(
         Reason.UNSCHEDULABLE,

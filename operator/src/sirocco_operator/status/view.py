@@ -82,12 +82,4 @@ class View:
             for event in self.observed.events
             if (event.get("involvedObject") or {}).get("name") == pods.name(pod)
         )
-        return tuple(sorted(own, key=self.event_time))
-
-    @staticmethod
-    def event_time(event: Manifest) -> str:
-        """When the event last happened, as RFC 3339; empty when it does not say."""
-        metadata = event.get("metadata") or {}
-        return str(
-            event.get("lastTimestamp") or event.get("eventTime") or metadata.get("creationTimestamp") or ""
-        )
+        return tuple(own)
