@@ -1,1 +1,1 @@
-"""A kind cluster with fake GPUs, its tools and the project's images, from published images or from packages."""
+"""A kind cluster with fake GPUs, its tools and the project's images, from published images or packages."""

@@ -14,14 +14,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.kind", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     building = commands.add_parser("tools", help="build the pinned tools that are not current")
-    building.add_argument("--for", dest="groups", action="append", choices=sorted(tools.GROUPS), help="only these")
+    building.add_argument(
+        "--for", dest="groups", action="append", choices=sorted(tools.GROUPS), help="only these"
+    )
     up = commands.add_parser("up", help="bring up the cluster, and Docker where there is none")
     up.add_argument("--gpus", type=int, default=8, help="fake GPUs of the node (default: 8)")
     commands.add_parser("images", help="build the project's images that are not current")
     commands.add_parser("load", help="build the images and load those that the node lacks")
     commands.add_parser("down", help="remove the cluster, and Docker if `up` started it")
     commands.add_parser("status", help="say what is there")
-    commands.add_parser("env", help="print shell exports for the tools: eval \"$(python -m tests.kind env)\"")
+    commands.add_parser("env", help='print shell exports for the tools: eval "$(python -m tests.kind env)"')
     options = parser.parse_args()
     os.environ.update(docker.environment())
     try:

@@ -24,8 +24,8 @@ def ensure() -> None:
         return
     if not is_root():
         raise StepError(
-            f"{versions.BASE_IMAGE} can't be pulled ({docker.REGISTRY} does not answer), and building it takes"
-            " root: run this as root, or give the machine access to the registry."
+            f"{versions.BASE_IMAGE} can't be pulled ({docker.REGISTRY} does not answer), and building it"
+            " takes root: run this as root, or give the machine access to the registry."
         )
     with step(f"build {versions.BASE_IMAGE} from Debian packages"):
         if shutil.which("debootstrap") is None:
@@ -39,7 +39,14 @@ def _build(key: str) -> None:
     root = folder / "root"
     try:
         mirror = host.debian_mirror(versions.DEBIAN)
-        command = ["debootstrap", "--variant=minbase", "--include=ca-certificates", versions.DEBIAN, root, mirror]
+        command: list[str | Path] = [
+            "debootstrap",
+            "--variant=minbase",
+            "--include=ca-certificates",
+            versions.DEBIAN,
+            root,
+            mirror,
+        ]
         run_logged(command, "debootstrap", advice=ADVICE)
         if CA_BUNDLE.exists():
             # What builds on this reaches the registries through whatever this machine trusts.

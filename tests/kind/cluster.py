@@ -14,9 +14,11 @@ A node that was restarted has lost it, and is made anew rather than trusted.
 """
 
 ADVICE = (
-    f"Look at `docker logs {config.NODE}` and `docker exec {config.NODE} journalctl -u kubelet`; the node stays"
-    " for that. Running this again starts with a new one."
+    f"Look at `docker logs {config.NODE}` and `docker exec {config.NODE} journalctl -u kubelet`; the node"
+    " stays for that. Running this again starts with a new one."
 )
+
+_KUBECTL: tuple[str | Path, ...] = (BIN / "kubectl", "--context", config.CONTEXT)
 
 
 def ensure(gpus: int) -> None:
@@ -52,20 +54,30 @@ def delete() -> None:
     if not exists():
         return
     with step(f"remove the cluster {config.CLUSTER}"):
-        command = [BIN / "kind", "delete", "cluster", "--name", config.CLUSTER]
-        run_logged(command, "kind-delete", advice=f"Try `docker rm -f -v {config.NODE}`, then run this again.")
+        command: list[str | Path] = [BIN / "kind", "delete", "cluster", "--name", config.CLUSTER]
+        run_logged(
+            command, "kind-delete", advice=f"Try `docker rm -f -v {config.NODE}`, then run this again."
+        )
         if exists():
             docker.docker("rm", "--force", "--volumes", config.NODE)
 
 
 def kubectl(*arguments: str, seconds: float = 60) -> str:
     """Call kubectl on the cluster and return its output; raises StepError."""
-    return output_of([BIN / "kubectl", "--context", config.CONTEXT, *arguments], seconds=seconds)
+    return output_of([*_KUBECTL, *arguments], seconds=seconds)
 
 
 def set_gpus(count: int) -> None:
     """Give the node fake GPUs and the labels that name them, or take them away with 0."""
-    patch = ("patch", "node", config.NODE, "--subresource=status", "--type=json", "-p", config.gpu_patch(count))
+    patch = (
+        "patch",
+        "node",
+        config.NODE,
+        "--subresource=status",
+        "--type=json",
+        "-p",
+        config.gpu_patch(count),
+    )
     kubectl(*patch)
     kubectl("label", "node", config.NODE, "--overwrite", *config.gpu_labels(count))
     say(f"    the node has {count} GPUs of the name nvidia.com/gpu (none is real)")
@@ -78,16 +90,14 @@ def _create(text: str, key: str) -> None:
     path = WORK / "kind.json"
     path.write_text(text)
     with step(f"create the cluster {config.CLUSTER}"):
-        command = [BIN / "kind", "create", "cluster", "--config", path, "--retain", "--wait", "180s"]
-        run_logged(command, "kind-create", advice=ADVICE)
+        create: list[str | Path] = [BIN / "kind", "create", "cluster", "--config", path]
+        run_logged([*create, "--retain", "--wait", "180s"], "kind-create", advice=ADVICE)
     with step("keep cluster addresses inside the node"):
         for rule in config.reject_rules():
             docker.docker("exec", config.NODE, "iptables", "-w", "-A", *rule)
     with step("wait for the cluster's DNS"):
-        command = [BIN / "kubectl", "--context", config.CONTEXT, "--namespace", "kube-system"]
-        run_logged(
-            [*command, "rollout", "status", "deployment/coredns", "--timeout=180s"], "coredns", advice=ADVICE
-        )
+        rollout = ["rollout", "status", "deployment/coredns", "--timeout=180s"]
+        run_logged([*_KUBECTL, "--namespace", "kube-system", *rollout], "coredns", advice=ADVICE)
         if not _node_is_ready():
             raise StepError(f"the node is not Ready. {ADVICE}")
     docker.docker("exec", config.NODE, "sh", "-c", f"echo {key} > {MARK}")

@@ -115,8 +115,8 @@ def gpu_labels(count: int) -> list[str]:
 def reject_rules(network_interface: str = "eth0") -> list[list[str]]:
     """Return the node's packet rules that refuse cluster addresses which nothing in the node took.
 
-    Until kube-proxy knows a new Service, packets to its address would leave by the default route, and whatever
-    answers there keeps a pooled connection for good.
+    Until kube-proxy knows a new Service, packets to its address would leave by the default route, and
+    whatever answers there keeps a pooled connection for good.
     """
     return [
         [chain, "-o", network_interface, "-d", network, "-j", "REJECT"]

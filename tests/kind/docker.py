@@ -43,7 +43,9 @@ def client() -> str:
 
 def answers() -> bool:
     """Say whether a Docker server answers."""
-    return shutil.which("docker") is not None and succeeds([client(), "version", "--format", "{{.Server.Version}}"])
+    return shutil.which("docker") is not None and succeeds(
+        [client(), "version", "--format", "{{.Server.Version}}"]
+    )
 
 
 @functools.cache
@@ -79,13 +81,28 @@ def image_id(tag: str) -> str:
 
 
 def build(
-    tag: str, dockerfile: Path, context: Path, key: str, *, arguments: Mapping[str, str], log: str, advice: str
+    tag: str,
+    dockerfile: Path,
+    context: Path,
+    key: str,
+    *,
+    arguments: Mapping[str, str],
+    log: str,
+    advice: str,
 ) -> None:
     """Build an image labelled with its content key from a folder; raises StepError."""
     options: list[str | Path] = ["--network=host", "--label", f"{KEY_LABEL}={key}", "--tag", tag]
     for name, value in arguments.items():
         options += ["--build-arg", f"{name}={value}"]
-    command: Sequence[str | Path] = [client(), "build", *options, "--progress=plain", "--file", dockerfile, context]
+    command: Sequence[str | Path] = [
+        client(),
+        "build",
+        *options,
+        "--progress=plain",
+        "--file",
+        dockerfile,
+        context,
+    ]
     run_logged(command, log, advice=advice, env=BUILDKIT)
 
 

@@ -1,4 +1,4 @@
-"""What is changed on the host: Docker's package and server, started where there is none and taken away again."""
+"""What is changed on the host: Docker's package and server, started where there is none and stopped again."""
 
 import json
 import os
@@ -10,7 +10,17 @@ from pathlib import Path
 
 from tests.kind import docker, leftovers, network
 from tests.kind.paths import CACHE, HERE, LOGS
-from tests.kind.steps import StepError, interpreter, is_root, log_tail, output_of, run_logged, say, step, wait_for
+from tests.kind.steps import (
+    StepError,
+    interpreter,
+    is_root,
+    log_tail,
+    output_of,
+    run_logged,
+    say,
+    step,
+    wait_for,
+)
 
 DATA = CACHE / "docker"
 STATE = CACHE / "host.json"
@@ -119,7 +129,9 @@ def stop_docker() -> None:
     with step("stop dockerd"):
         if pid is not None:
             os.kill(pid, signal.SIGTERM)
-            wait_for("dockerd has ended", lambda: _gone(pid), 60, advice=f"End process {pid} by hand, see {LOG}.")
+            wait_for(
+                "dockerd has ended", lambda: _gone(pid), 60, advice=f"End process {pid} by hand, see {LOG}."
+            )
         leftovers.clear(DATA)
         network.restore(json.loads(STATE.read_text())["network"])
         STATE.unlink()
@@ -136,7 +148,9 @@ def _gone(pid: int) -> bool:
 def debian_mirror(codename: str) -> str:
     """Return the mirror that the machine's own apt uses for a Debian release, else Debian's."""
     try:
-        text = output_of(["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)", "Created-By: Packages"])
+        text = output_of(
+            ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)", "Created-By: Packages"]
+        )
     except StepError:
         text = ""
     for line in text.splitlines():

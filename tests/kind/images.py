@@ -1,5 +1,6 @@
 """The project's images: build what is not current, and load into the node what it lacks."""
 
+import shlex
 import shutil
 import tempfile
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ ADVICE = "Are PyPI and the Debian mirror reachable from a build? Then run the sa
 
 @dataclass(frozen=True)
 class Image:
-    """One image: its Dockerfile, the only paths that its build sees, the images it stands on, build arguments."""
+    """One image: its Dockerfile, the only paths that its build sees, the images below it, build arguments."""
 
     tag: str
     dockerfile: str
@@ -28,6 +29,7 @@ class Image:
     loaded: bool = True
 
 
+_CTR = ("ctr", "-n", "k8s.io", "images")
 _LOCK = ("pyproject.toml", "uv.lock")
 _SERVING = ("serving/Dockerfile", "serving/install.py", "serving/pyproject.toml", "serving/src")
 _VLLM = "sirocco/vllm-cpu:0.32.0"
@@ -36,9 +38,13 @@ _STANDIN = "sirocco/standin-base:dev"
 IMAGES = (
     Image("sirocco/operator:dev", "operator/Dockerfile", ("operator", "serving/pyproject.toml", *_LOCK)),
     Image(_VLLM, "serving/cpu-base/Dockerfile", ("serving/cpu-base",), loaded=False),
-    Image("sirocco/serving-cpu:dev", "serving/Dockerfile", _SERVING, bases=(_VLLM,), arguments={"BASE": _VLLM}),
+    Image(
+        "sirocco/serving-cpu:dev", "serving/Dockerfile", _SERVING, bases=(_VLLM,), arguments={"BASE": _VLLM}
+    ),
     Image(_STANDIN, "tests/standin/Dockerfile", ("tests/standin",), loaded=False),
-    Image("sirocco/standin:dev", "serving/Dockerfile", _SERVING, bases=(_STANDIN,), arguments={"BASE": _STANDIN}),
+    Image(
+        "sirocco/standin:dev", "serving/Dockerfile", _SERVING, bases=(_STANDIN,), arguments={"BASE": _STANDIN}
+    ),
     Image(
         "sirocco/smollm2-135m-instruct:1",
         "tests/kind/smollm2/Dockerfile",
@@ -71,7 +77,7 @@ def ensure() -> None:
 
 def load() -> None:
     """Load the images that the node lacks or has in another version; raises StepError."""
-    present = docker.docker("exec", config.NODE, "ctr", "-n", "k8s.io", "images", "ls", "-q").split()
+    present = docker.docker("exec", config.NODE, *_CTR, "ls", "-q").split()
     wanted = [image for image in IMAGES if image.loaded]
     count = 0
     for image in wanted:
@@ -81,9 +87,15 @@ def load() -> None:
             continue
         with step(f"load {image.tag} into the node"):
             docker.docker("exec", config.NODE, "sh", "-c", f"mkdir -p {LOADED} && rm -f {mark}")
-            pipe = f"'{docker.client()}' save {image.tag} | '{docker.client()}' exec -i {config.NODE} ctr -n k8s.io images import -"
-            command = ["bash", "-c", f"set -o pipefail; {pipe}"]
-            run_logged(command, "load", advice=f"Is the disk full (`df -h`)? Is {config.NODE} healthy? Then run this again.")
+            client = shlex.quote(docker.client())
+            save, load = (
+                f"{client} save {image.tag}",
+                f"{client} exec -i {config.NODE} {' '.join(_CTR)} import -",
+            )
+            command = ["bash", "-c", f"set -o pipefail; {save} | {load}"]
+            run_logged(
+                command, "load", advice=f"Disk full (`df -h`)? {config.NODE} healthy? Then run this again."
+            )
             docker.docker("exec", config.NODE, "sh", "-c", f"echo {digest} > {mark}")
         count += 1
     say(f"node: {count} images loaded, {len(wanted) - count} current")

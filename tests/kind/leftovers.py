@@ -21,7 +21,8 @@ def clear(data: Path) -> None:
     alive = [pid for pid in _pids() if name_of(pid) == "dockerd"]
     if alive:
         raise StepError(
-            f"dockerd runs (process {alive[0]}) and does not answer: stop it, or see why in its log, and run this again."
+            f"dockerd runs (process {alive[0]}) and does not answer: see why in its log, or stop it,"
+            " and run this again."
         )
     containers = _container_ids(data)
     for sign in (signal.SIGTERM, signal.SIGKILL):
@@ -30,7 +31,9 @@ def clear(data: Path) -> None:
             with suppress(ProcessLookupError):
                 os.kill(pid, sign)
         if left and sign == signal.SIGKILL:
-            wait_for("killed containers' processes are gone", lambda: not _processes(containers), 20, advice="")
+            wait_for(
+                "killed containers' processes are gone", lambda: not _processes(containers), 20, advice=""
+            )
     for mount in sorted(_mounts(data), reverse=True):
         subprocess.run(["umount", "--lazy", mount], capture_output=True)
     for name in SOCKETS:

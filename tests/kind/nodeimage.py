@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.kind import base, docker, tools, versions
 from tests.kind.keys import files_key, key_of
-from tests.kind.paths import HERE, WORK
+from tests.kind.paths import BIN, HERE, NODE_BIN, WORK
 from tests.kind.steps import run_logged, step
 
 RECIPE = "1"
@@ -30,7 +30,10 @@ def ensure() -> str:
     tools.ensure("cluster", "node")
     key = _key()
     if docker.image_key(TAG) != key:
-        with step(f"build the node image {TAG}"), tempfile.TemporaryDirectory(prefix="node-", dir=WORK) as folder:
+        with (
+            step(f"build the node image {TAG}"),
+            tempfile.TemporaryDirectory(prefix="node-", dir=WORK) as folder,
+        ):
             _build(Path(folder), key)
     return TAG
 
@@ -60,11 +63,13 @@ def _build(context: Path, key: str) -> None:
         folder.chmod(0o755)
     (context / "bin").mkdir()
     for name in NODE_PROGRAMS:
-        shutil.copy(tools.NODE_BIN / name, context / "bin" / name)
-    shutil.copy(tools.BIN / "kube", context / "bin" / "kube")
+        shutil.copy(NODE_BIN / name, context / "bin" / name)
+    shutil.copy(BIN / "kube", context / "bin" / "kube")
     _save_control_plane(context, key)
     arguments = {"BASE": versions.BASE_IMAGE, "KUBERNETES": versions.KUBERNETES}
-    docker.build(TAG, context / "Dockerfile", context, key, arguments=arguments, log="node-image", advice=ADVICE)
+    docker.build(
+        TAG, context / "Dockerfile", context, key, arguments=arguments, log="node-image", advice=ADVICE
+    )
 
 
 def _copy_writable(source: str, target: str) -> None:
@@ -75,18 +80,24 @@ def _copy_writable(source: str, target: str) -> None:
 
 def _save_control_plane(context: Path, key: str) -> None:
     folder = context / "control-plane"
-    shutil.copy(tools.BIN / "kube", folder / "kube")
-    shutil.copy(tools.BIN / "etcd", folder / "etcd")
+    shutil.copy(BIN / "kube", folder / "kube")
+    shutil.copy(BIN / "etcd", folder / "etcd")
     sources = {"control-plane": CONTROL_PLANE}
     base_argument = {"BASE": versions.BASE_IMAGE}
     docker.build(
-        CONTROL_PLANE, folder / "Dockerfile", folder, key, arguments=base_argument, log="control-plane", advice=ADVICE
+        CONTROL_PLANE,
+        folder / "Dockerfile",
+        folder,
+        key,
+        arguments=base_argument,
+        log="control-plane",
+        advice=ADVICE,
     )
     for name in ("coredns", "pause"):
         sources[name] = f"sirocco/{name}:build"
         alone = context / f"image-{name}"
         alone.mkdir()
-        shutil.copy(tools.NODE_BIN / name, alone / name)
+        shutil.copy(NODE_BIN / name, alone / name)
         (alone / "Dockerfile").write_text(f'FROM scratch\nCOPY {name} /{name}\nENTRYPOINT ["/{name}"]\n')
         docker.build(sources[name], alone / "Dockerfile", alone, key, arguments={}, log=name, advice=ADVICE)
     tags = control_plane_tags()
@@ -96,7 +107,9 @@ def _save_control_plane(context: Path, key: str) -> None:
     (context / "images").mkdir()
     everything = [tag for wanted in tags.values() for tag in wanted]
     archive = context / "images" / "control-plane.tar"
-    run_logged([docker.client(), "save", "--output", archive, *everything], "control-plane-save", advice=ADVICE)
+    run_logged(
+        [docker.client(), "save", "--output", archive, *everything], "control-plane-save", advice=ADVICE
+    )
     # The copies for the build are in the archive now; the node's own context does not need them twice.
     for name in ("control-plane", "image-coredns", "image-pause"):
         shutil.rmtree(context / name)

@@ -123,7 +123,9 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float, *, advice
         time.sleep(0.5)
 
 
-def output_of(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, seconds: float = 60) -> str:
+def output_of(
+    argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, seconds: float = 60
+) -> str:
     """Return a short command's standard output; raise StepError with its error output."""
     command = [str(word) for word in argv]
     try:

@@ -48,7 +48,12 @@ class Tool:
         flags = ["-s", "-w"]
         if self.how == "kubernetes":
             major, minor, _ = self.version.removeprefix("v").split(".")
-            values = {"gitVersion": self.version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+            values = {
+                "gitVersion": self.version,
+                "gitMajor": major,
+                "gitMinor": minor,
+                "gitTreeState": "clean",
+            }
             for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
                 flags += [f"-X {package}.{name}={value}" for name, value in values.items()]
         return " ".join(flags)
@@ -103,7 +108,13 @@ NODE = (
         )
         for name in ("containerd", "ctr", "containerd-shim-runc-v2")
     ),
-    Tool("coredns", "github.com/coredns/coredns", "github.com/coredns/coredns", versions.COREDNS, folder=NODE_BIN),
+    Tool(
+        "coredns",
+        "github.com/coredns/coredns",
+        "github.com/coredns/coredns",
+        versions.COREDNS,
+        folder=NODE_BIN,
+    ),
     Tool("pause", ".", "sirocco.dev/pause", "v1", how="source", folder=NODE_BIN),
 )
 GROUPS = {"chart": (KUBE, *CHART), "api": (KUBE, ETCD), "cluster": (KUBE, KIND), "node": (KUBE, *NODE)}
@@ -124,7 +135,9 @@ def ensure(*groups: str) -> None:
 
 def module_folder(module: str, version: str) -> Path:
     """Download a Go module and return its folder in the module cache."""
-    text = output_of(["go", "mod", "download", "-json", f"{module}@{version}"], env={"GO111MODULE": "on"}, seconds=600)
+    text = output_of(
+        ["go", "mod", "download", "-json", f"{module}@{version}"], env={"GO111MODULE": "on"}, seconds=600
+    )
     return Path(json.loads(text)["Dir"])
 
 
@@ -144,7 +157,9 @@ def _build(tool: Tool) -> None:
             run_logged(["go", "install", *flags, target], log, advice=ADVICE, env=env, cwd=work)
         else:
             _write_module(tool, work, env)
-            run_logged(["go", "build", *flags, "-o", built, tool.package], log, advice=ADVICE, env=env, cwd=work)
+            run_logged(
+                ["go", "build", *flags, "-o", built, tool.package], log, advice=ADVICE, env=env, cwd=work
+            )
         _publish(tool, built)
 
 
@@ -163,7 +178,11 @@ def _write_module(tool: Tool, work: Path, env: dict[str, str]) -> None:
     (work / "go.mod").write_text("module sirocco.dev/build\n\ngo 1.25\n")
     if tool.how == "require":
         run_logged(
-            ["go", "get", f"{tool.module}@{tool.version}"], f"get-{tool.name}", advice=ADVICE, env=env, cwd=work
+            ["go", "get", f"{tool.module}@{tool.version}"],
+            f"get-{tool.name}",
+            advice=ADVICE,
+            env=env,
+            cwd=work,
         )
 
 

@@ -1,0 +1,53 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.kind.tools import GROUPS, KUBE, Tool
+
+
+@pytest.fixture
+def tool(tmp_path: Path) -> Tool:
+    return Tool(
+        "thing", "example.org/thing", "example.org/thing", "v1.0.0", folder=tmp_path, links=("other",)
+    )
+
+
+def install(tool: Tool) -> None:
+    for name in (tool.name, *tool.links):
+        path = tool.folder / name
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+    (tool.folder / ".stamps").mkdir()
+    (tool.folder / ".stamps" / tool.name).write_text(tool.key())
+
+
+def test_an_installed_tool_is_current(tool: Tool) -> None:
+    install(tool)
+    assert tool.is_current()
+
+
+def test_another_version_makes_a_tool_stale(tool: Tool) -> None:
+    install(tool)
+    assert not replace(tool, version="v1.0.1").is_current()
+
+
+def test_other_build_tags_make_a_tool_stale(tool: Tool) -> None:
+    install(tool)
+    assert not replace(tool, tags="no_btrfs").is_current()
+
+
+def test_a_missing_link_makes_a_tool_stale(tool: Tool) -> None:
+    install(tool)
+    (tool.folder / "other").unlink()
+    assert not tool.is_current()
+
+
+def test_kubernetes_reports_its_version() -> None:
+    assert f"-X k8s.io/component-base/version.gitVersion={KUBE.version}" in KUBE.ldflags()
+
+
+def test_no_two_tools_share_a_path() -> None:
+    tools = {tool.name: tool for group in GROUPS.values() for tool in group}.values()
+    paths = [tool.folder / name for tool in tools for name in (tool.name, *tool.links)]
+    assert len(paths) == len(set(paths))
