@@ -20,12 +20,12 @@ def _whole_number_to_text(value: object) -> object:
 # Kubernetes' quantity without a sign: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity
 Quantity = Annotated[
     str,
-    BeforeValidator(_whole_number_to_text),
     Field(
         max_length=32,
         pattern=r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$",
         json_schema_extra={"x-kubernetes-int-or-string": True},
     ),
+    BeforeValidator(_whole_number_to_text),
 ]
 LabelValue = Annotated[str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$")]
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]

@@ -1,0 +1,101 @@
+"""The resource as the API server stores and shows it."""
+
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.api.client import Client
+from tests.api.control_plane import ControlPlane, tool
+from tests.unit.api.documents import document
+
+
+@pytest.fixture
+def smallest(client: Client, namespace: str) -> dict[str, Any]:
+    """The smallest resource, stored."""
+    return client.create(document() | {"metadata": {"name": "model", "namespace": namespace}})
+
+
+def test_defaults_are_stored(smallest: Mapping[str, Any]) -> None:
+    assert smallest["spec"] == {
+        "model": {"uri": "hf://mistralai/Mistral-7B-Instruct-v0.3"},
+        "tensorParallel": 1,
+        "device": "gpu",
+        "gpuResource": "nvidia.com/gpu",
+        "engine": {"enforceEager": False, "trustRemoteCode": False},
+        "replicas": 1,
+        "rollout": {"strategy": "Surge"},
+        "monitoring": {"enabled": True},
+    }
+
+
+def test_scale_of_the_smallest_resource_can_be_read(
+    client: Client, namespace: str, smallest: Mapping[str, Any]
+) -> None:
+    scale = client.request("GET", client.path("InferenceModel", namespace, "model", "scale"))
+    assert scale["kind"] == "Scale"
+    assert scale["spec"] == {"replicas": 1}
+
+
+def test_scale_of_the_smallest_resource_can_be_changed(
+    client: Client, namespace: str, smallest: Mapping[str, Any]
+) -> None:
+    client.patch("InferenceModel", namespace, "model", {"spec": {"replicas": 3}}, "scale")
+    assert client.get("InferenceModel", namespace, "model")["spec"]["replicas"] == 3
+
+
+def test_scale_shows_the_status_replicas_and_selector(
+    client: Client, namespace: str, smallest: Mapping[str, Any]
+) -> None:
+    status = {"replicas": 2, "selector": "inference.sirocco.dev/model=model"}
+    client.patch("InferenceModel", namespace, "model", {"status": status}, "status")
+    scale = client.request("GET", client.path("InferenceModel", namespace, "model", "scale"))
+    assert scale["status"] == status
+
+
+def test_a_write_of_the_resource_does_not_touch_its_status(
+    client: Client, namespace: str, smallest: Mapping[str, Any]
+) -> None:
+    client.patch("InferenceModel", namespace, "model", {"status": {"replicas": 9}})
+    assert "replicas" not in client.get("InferenceModel", namespace, "model").get("status", {})
+
+
+def kubectl(cluster: ControlPlane, *arguments: str) -> str:
+    """What kubectl prints; fails the test with what it complains about."""
+    command = [tool("kubectl"), "--kubeconfig", str(cluster.kubeconfig("admin")), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_kubectl_shows_state_size_and_endpoint(
+    cluster: ControlPlane, client: Client, namespace: str, smallest: Mapping[str, Any]
+) -> None:
+    condition = {
+        "type": "Ready",
+        "status": "False",
+        "reason": "LoadingModel",
+        "message": "loading",
+        "lastTransitionTime": "2026-01-02T03:04:05Z",
+    }
+    status = {
+        "conditions": [condition],
+        "reason": "LoadingModel",
+        "replicas": 2,
+        "gpus": 4,
+        "endpoint": "http://model.default.svc",
+    }
+    client.patch("InferenceModel", namespace, "model", {"status": status}, "status")
+    heads, row = kubectl(cluster, "get", "imodel", "-n", namespace).splitlines()
+    assert heads.split() == ["NAME", "READY", "REASON", "REPLICAS", "GPUS", "ENDPOINT", "AGE"]
+    assert row.split()[:-1] == ["model", "False", "LoadingModel", "2", "4", "http://model.default.svc"]
+
+
+def test_kubectl_get_all_lists_it(cluster: ControlPlane, namespace: str, smallest: Mapping[str, Any]) -> None:
+    assert "inferencemodel.inference.sirocco.dev/model" in kubectl(cluster, "get", "all", "-n", namespace)
+
+
+def test_kubectl_explains_its_fields(cluster: ControlPlane) -> None:
+    explained = kubectl(cluster, "explain", "imodel.spec.engine.maxModelLen")
+    assert "Longest prompt plus answer, in tokens" in explained

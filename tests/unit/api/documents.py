@@ -1,0 +1,261 @@
+"""Documents that everybody must judge alike: the API server, and the check without one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+Document = dict[str, Any]
+
+
+def document(name: str = "model", **spec: Any) -> Document:
+    """The smallest resource, with these fields of the spec over it."""
+    return {
+        "apiVersion": "inference.sirocco.dev/v1alpha1",
+        "kind": "InferenceModel",
+        "metadata": {"name": name},
+        "spec": {"model": {"uri": "hf://mistralai/Mistral-7B-Instruct-v0.3"}, **spec},
+    }
+
+
+def with_model(**model: Any) -> Document:
+    """A resource whose `spec.model` is this."""
+    return document(model=model)
+
+
+def with_args(*args: str) -> Document:
+    """A resource with these `engine.args`."""
+    return document(engine={"args": list(args)})
+
+
+def with_env(name: str) -> Document:
+    """A resource with this variable in `engine.env`."""
+    return document(engine={"env": [{"name": name, "value": "1"}]})
+
+
+def with_mount(path: str) -> Document:
+    """A resource that mounts a volume of its own there."""
+    return document(
+        volumes=[{"name": "data", "emptyDir": {}}], volumeMounts=[{"name": "data", "mountPath": path}]
+    )
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A document against a rule, and a part of the sentence that answers it."""
+
+    document: Document
+    sentence: str
+
+
+REFUSED: dict[str, Refused] = {
+    "a dotted name": Refused(
+        document("llama-3.1-8b"), "write 'llama-3-1-8b', and put 'llama-3.1-8b' into spec.servedNames"
+    ),
+    "a name that starts with a digit": Refused(document("7b"), "starts with a letter: write e.g. 'm-7b'"),
+    "a name of 53 characters": Refused(document("m" * 53), "metadata.name has more than 52 characters"),
+    "an unsupported scheme": Refused(
+        with_model(uri="s3://bucket/model"), "model.uri must start with hf://, pvc:// or oci://"
+    ),
+    "a repository without its organisation": Refused(
+        with_model(uri="hf://Mistral-7B"), "names one repository as hf://org/name"
+    ),
+    "a claim's path that steps out": Refused(
+        with_model(uri="pvc://weights/../secret"), "model.uri with pvc:// is pvc://claim/path"
+    ),
+    "an image reference with a space": Refused(
+        with_model(uri="oci://registry/model 1"), "model.uri with oci:// is an image reference"
+    ),
+    "a revision of a claim": Refused(
+        with_model(uri="pvc://weights/mistral", revision="main"), "model.revision is for hf:// only"
+    ),
+    "a secret for an image": Refused(
+        with_model(uri="oci://registry/model:1", secretName="hub"), "model.secretName is for hf:// only"
+    ),
+    "a cache for an image": Refused(
+        document(model={"uri": "oci://registry/model:1"}, cache={"claimName": "weights"}), "remove cache"
+    ),
+    "several GPUs on a CPU": Refused(document(device="cpu", tensorParallel=2), "device cpu has none"),
+    "a GPU's resource on a CPU": Refused(
+        document(device="cpu", gpuResource="amd.com/gpu"), "remove gpuResource, or set device: gpu"
+    ),
+    "a share of GPU memory on a CPU": Refused(
+        document(device="cpu", engine={"gpuMemoryUtilization": 0.5}), "VLLM_CPU_KVCACHE_SPACE"
+    ),
+    "a GPU in requests": Refused(
+        document(resources={"requests": {"nvidia.com/gpu": 1}}), "resources may not ask for GPUs"
+    ),
+    "a GPU of another make in limits": Refused(
+        document(gpuResource="amd.com/gpu", resources={"limits": {"amd.com/gpu": "1"}}),
+        "set tensorParallel to the number of GPUs",
+    ),
+    "a request that is no resource's name": Refused(
+        document(resources={"requests": {"my memory": "1Gi"}}), "resources.requests has a key"
+    ),
+    "a limit that is no resource's name": Refused(
+        document(resources={"limits": {"-cpu": "1"}}), "resources.limits has a key"
+    ),
+    "a mount of a volume that is not there": Refused(
+        document(volumeMounts=[{"name": "data", "mountPath": "/data"}]), "a volume that volumes does not have"
+    ),
+    "a volume with an operator's name": Refused(
+        document(volumes=[{"name": "shm", "emptyDir": {}}]), "volumes may not be named models, model"
+    ),
+    "a mount under the operator's": Refused(with_mount("/models/mine"), "mountPath may not be, lie under"),
+    "a mount over the operator's": Refused(with_mount("/etc"), "mountPath may not be, lie under or hide"),
+    "a relative mount path": Refused(with_mount("data"), "mountPath is an absolute path"),
+    "a mount path with dots": Refused(with_mount("/data/../models"), "mountPath is an absolute path"),
+    "an operator's label": Refused(
+        document(podLabels={"app.kubernetes.io/instance": "other"}), "the operator finds its pods by them"
+    ),
+    "a label under the operator's prefix": Refused(
+        document(podLabels={"inference.sirocco.dev/model": "other"}), "the operator finds its pods by them"
+    ),
+    "a label's key that Kubernetes refuses": Refused(
+        document(podLabels={"team name": "a"}), "podLabels has a key that Kubernetes does not take"
+    ),
+    "an annotation under the operator's prefix": Refused(
+        document(podAnnotations={"inference.sirocco.dev/x": "1"}), "the operator keeps for itself"
+    ),
+    "an annotation's key that Kubernetes refuses": Refused(
+        document(podAnnotations={"a/b/c": "1"}), "podAnnotations has a key that Kubernetes does not take"
+    ),
+    "a node label's key that Kubernetes refuses": Refused(
+        document(nodeSelector={"UPPER/zone": "1"}), "nodeSelector has a key that Kubernetes does not take"
+    ),
+    "a positional argument": Refused(with_args("other-model"), "engine.args starts with a flag"),
+    "a flag and its value in one item": Refused(
+        with_args("--max-logprobs 5"), "write --flag=value, or two items"
+    ),
+    "an end of flags": Refused(with_args("--seed", "1", "--"), "engine.args may not hold --"),
+    "the operator's variable": Refused(with_env("VLLM_PLUGINS"), "the operator sets them"),
+    "a variable of the serving layer": Refused(with_env("SIROCCO_SERVING_CONFIG"), "the operator sets them"),
+    "a token in plain text": Refused(with_env("HF_TOKEN"), "put HF_TOKEN into a Secret"),
+    "vLLM's developer mode": Refused(with_env("VLLM_SERVER_DEV_MODE"), "unguarded debug routes"),
+    "a key in plain text": Refused(with_env("VLLM_API_KEY"), "guards only a part of the routes"),
+    "a Python without its checks": Refused(with_env("PYTHONOPTIMIZE"), "may not set PYTHONOPTIMIZE"),
+}
+
+# Each owned flag by its name; and every way in which vLLM's parser takes one.
+OWNED_FLAGS: dict[str, tuple[tuple[str, ...], str]] = {
+    "--model": (("--model", "other/model"), "set model.uri instead"),
+    "--revision": (("--revision", "v1"), "set model.revision instead"),
+    "--hf-token": (("--hf-token", "secret"), "name that in model.secretName"),
+    "--download-dir": (("--download-dir", "/data"), "the claim of cache.claimName"),
+    "--served-model-name": (("--served-model-name", "other"), "set servedNames instead"),
+    "--tensor-parallel-size": (("--tensor-parallel-size", "2"), "set tensorParallel instead"),
+    "--max-model-len": (("--max-model-len", "4096"), "set engine.maxModelLen instead"),
+    "--dtype": (("--dtype", "half"), "set engine.dtype instead"),
+    "--quantization": (("--quantization", "awq"), "set engine.quantization instead"),
+    "--kv-cache-dtype": (("--kv-cache-dtype", "fp8"), "set engine.kvCacheDtype instead"),
+    "--gpu-memory-utilization": (
+        ("--gpu-memory-utilization", "0.5"),
+        "set engine.gpuMemoryUtilization instead",
+    ),
+    "its other name": (("--device-memory-utilization", "0.5"), "set engine.gpuMemoryUtilization instead"),
+    "--max-num-seqs": (("--max-num-seqs", "8"), "set engine.maxNumSeqs instead"),
+    "--max-num-batched-tokens": (
+        ("--max-num-batched-tokens", "8192"),
+        "set engine.maxNumBatchedTokens instead",
+    ),
+    "--enforce-eager": (("--enforce-eager",), "set engine.enforceEager instead"),
+    "--trust-remote-code": (("--trust-remote-code",), "set engine.trustRemoteCode instead"),
+    "--config": (("--config", "/data/vllm.yaml"), "write what the file says into engine's fields"),
+    "--pipeline-parallel-size": (("--pipeline-parallel-size", "2"), "one pod with tensorParallel GPUs"),
+    "--data-parallel-size": (("--data-parallel-size", "2"), "set replicas for more of them"),
+    "--host": (("--host", "::"), "plain HTTP on port 8000"),
+    "--port": (("--port", "9000"), "plain HTTP on port 8000"),
+    "--uds": (("--uds", "/data/socket"), "plain HTTP on port 8000"),
+    "--root-path": (("--root-path", "/x"), "plain HTTP on port 8000"),
+    "--ssl-keyfile": (("--ssl-keyfile", "/data/key"), "plain HTTP on port 8000"),
+    "--middleware": (("--middleware", "mine.Stack"), "decides which routes are open"),
+    "--disable-fastapi-docs": (("--disable-fastapi-docs",), "decides which routes are open"),
+    "--api-key": (("--api-key", "secret"), "a key on the command line"),
+    "--shutdown-timeout": (("--shutdown-timeout", "1"), "finishes requests before the pod ends"),
+    "underscores": (("--served_model_name", "other"), "set servedNames instead"),
+    "a value behind =": (("--max-model-len=4096",), "set engine.maxModelLen instead"),
+    "a prefix": (("--served", "other"), "set servedNames instead"),
+    "a prefix with underscores and =": (("--tensor_par=2",), "set tensorParallel instead"),
+    "a dotted form": (("--middleware.x", "1"), "decides which routes are open"),
+    "a dotted form that appends": (("--middleware+", "mine"), "decides which routes are open"),
+    "a denial": (("--no-enforce-eager",), "set engine.enforceEager instead"),
+    "a short form": (("-tp", "2"), "set tensorParallel instead"),
+    "a short form with =": (("-tp=2",), "set tensorParallel instead"),
+    "a short form's prefix": (("-t", "2"), "set tensorParallel instead"),
+    "a letter with its value": (("-qawq",), "set engine.quantization instead"),
+    "behind other flags": (("--seed", "1", "--port", "9000"), "plain HTTP on port 8000"),
+}
+
+REFUSED |= {
+    f"flag: {how}": Refused(with_args(*args), sentence) for how, (args, sentence) in OWNED_FLAGS.items()
+}
+
+# What the structural schema refuses; the words are the API server's or ours.
+MISFITS: dict[str, Document] = {
+    "negative replicas": document(replicas=-1),
+    "no GPU at all": document(tensorParallel=0),
+    "an unknown device": document(device="tpu"),
+    "no URI": with_model(revision="main"),
+    "text for a number": document(engine={"maxModelLen": "4096"}),
+    "no share of memory": document(engine={"gpuMemoryUtilization": 0}),
+    "a served name twice": document(servedNames=["a", "a"]),
+    "a variable twice": document(engine={"env": [{"name": "A"}, {"name": "A"}]}),
+    "a mount path twice": document(
+        volumes=[{"name": "a"}], volumeMounts=[{"name": "a", "mountPath": "/a"}] * 2
+    ),
+    "a volume without a name": document(volumes=[{"emptyDir": {}}]),
+    "a quantity with a wrong unit": document(resources={"limits": {"memory": "16GB"}}),
+    "a quantity that is a fraction": document(resources={"limits": {"cpu": 1.5}}),
+    "root": document(podSecurityContext={"runAsUser": 0}),
+    "an unknown field": document(replica=2),
+    "an unknown field of a part": document(engine={"maxModelLength": 1}),
+    "a privileged pod": document(podSecurityContext={"runAsNonRoot": False}),
+    "no spec": {key: value for key, value in document().items() if key != "spec"},
+    "a name in capitals": document("Mistral"),
+}
+
+ACCEPTED: dict[str, Document] = {
+    "the smallest": document(),
+    "a name of 52 characters": document("m" * 52),
+    "nulls": document(replicas=None, cache=None, engine=None, nodeSelector={"zone": None}),
+    "a claim's root": with_model(uri="pvc://weights"),
+    "a claim's folder": with_model(uri="pvc://weights/mistral/v0.3"),
+    "an image with port, tag and digest": with_model(
+        uri="oci://registry.example.com:5000/models/mistral:1@sha256:" + "0" * 64
+    ),
+    "a pinned and gated repository": with_model(uri="hf://org/name", revision="v1.0", secretName="hub"),
+    "flags of the person's own": with_args(
+        "--max-logprobs",
+        "5",
+        "--enable-lora",
+        "--lora-modules",
+        "a=x/y",
+        "b=x/z",
+        "-cc.mode=3",
+        '--hf-overrides={"a": "--port 1"}',
+        "--seed=-1",
+        "-O3",
+        "--model-impl",
+        "vllm",
+        "--config-format=hf",
+    ),
+    "whole numbers as quantities": document(resources={"requests": {"cpu": 4, "memory": "16Gi"}}),
+    "a GPU of another make": document(gpuResource="amd.com/gpu", tensorParallel=4),
+    "a CPU": document(device="cpu", engine={"env": [{"name": "VLLM_CPU_KVCACHE_SPACE", "value": "1"}]}),
+    "a volume of its own": with_mount("/data/.cache"),
+    "a mount beside the operator's": with_mount("/models2"),
+    "everything for the pod": document(
+        nodeSelector={"nvidia.com/gpu.product": "NVIDIA-H200"},
+        tolerations=[{"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"}],
+        affinity={"nodeAffinity": {}},
+        topologySpreadConstraints=[{"maxSkew": 1, "topologyKey": "zone"}],
+        priorityClassName="high",
+        runtimeClassName="nvidia",
+        serviceAccountName="mine",
+        imagePullSecrets=[{"name": "registry"}],
+        podSecurityContext={"runAsUser": 1000, "fsGroup": 1000, "seLinuxOptions": {"level": "s0"}},
+        podLabels={"team": "a"},
+        podAnnotations={"example.com/note": "x"},
+    ),
+    "stopped, in place, unmonitored": document(
+        replicas=0, rollout={"strategy": "InPlace"}, monitoring={"enabled": False}
+    ),
+}

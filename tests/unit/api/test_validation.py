@@ -1,0 +1,69 @@
+"""The check without a cluster: the same rules, the same sentences."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from sirocco_operator.api.crd import resource_schema
+from sirocco_operator.api.parse import parse
+from sirocco_operator.api.validation import problems
+from tests.unit.api.documents import ACCEPTED, MISFITS, REFUSED, Document, Refused, document
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize("refused", REFUSED.values(), ids=REFUSED.keys())
+def test_a_broken_rule_is_answered_with_what_to_change(refused: Refused) -> None:
+    found = problems(refused.document)
+    assert any(refused.sentence in problem for problem in found), found
+
+
+@pytest.mark.parametrize("misfit", MISFITS.values(), ids=MISFITS.keys())
+def test_a_document_that_does_not_fit_is_refused(misfit: Document) -> None:
+    assert problems(misfit)
+
+
+@pytest.mark.parametrize("accepted", ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_a_document_that_fits_is_accepted_and_typed(accepted: Document) -> None:
+    assert problems(accepted) == []
+    accepted = accepted | {"metadata": {"name": "model", "namespace": "default"}}
+    assert parse(accepted).metadata.name == "model"
+
+
+def _rules(schema: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
+    yield from schema.get("x-kubernetes-validations", ())
+    for child in schema.get("properties", {}).values():
+        yield from _rules(child)
+    if "items" in schema:
+        yield from _rules(schema["items"])
+
+
+def test_every_rule_has_a_document_that_breaks_it() -> None:
+    found = "\n".join(problem for refused in REFUSED.values() for problem in problems(refused.document))
+    # A sentence that quotes the name starts like the plain one.
+    unbroken = [
+        rule["message"]
+        for rule in _rules(resource_schema())
+        if (rule["message"].partition(":")[0] if "messageExpression" in rule else rule["message"])
+        not in found
+    ]
+    assert unbroken == []
+
+
+def test_an_unknown_field_is_named_with_the_nearest_known_one() -> None:
+    assert problems(document(replica=2)) == ["spec.replica: unknown field; did you mean replicas?"]
+
+
+def test_another_kind_is_refused_by_name() -> None:
+    found = problems(document() | {"kind": "Deployment"})
+    assert found == ["kind: is 'Deployment': write InferenceModel"]
+
+
+def test_all_misfits_are_told_at_once() -> None:
+    found = problems(document(replicas=-1, device="tpu", engine={"dtype": "int8"}))
+    assert [problem.partition(":")[0] for problem in found] == [
+        "spec.device",
+        "spec.engine.dtype",
+        "spec.replicas",
+    ]
