@@ -164,10 +164,10 @@ class Client:
         """Wait until a CRD is served."""
 
         def established() -> bool:
-            status = self.get("CustomResourceDefinition", None, crd).get("status", {})
+            status = self.get("CustomResourceDefinition", None, crd).get("status") or {}
             return any(
                 condition["type"] == "Established" and condition["status"] == "True"
-                for condition in status.get("conditions", ())
+                for condition in status.get("conditions") or ()
             )
 
         eventually(established, 60, f"CRD {crd} to be established", 0.05)

@@ -8,6 +8,7 @@ import yaml
 
 from tests.api.client import Client
 from tests.api.control_plane import ControlPlane
+from tests.api.operator_process import OperatorProcess
 
 CRD_FILE = Path(__file__).parents[2] / "crds" / "inferencemodels.yaml"
 
@@ -31,6 +32,14 @@ def cluster() -> Iterator[ControlPlane]:
 def client(cluster: ControlPlane) -> Client:
     """The admin's client."""
     return cluster.client
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: ControlPlane) -> Iterator[OperatorProcess]:
+    """The running operator that tests share; who stops it starts it again."""
+    cluster.client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "sirocco-system"}})
+    with OperatorProcess(cluster) as process:
+        yield process
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ class ControlPlane:
         crds: Sequence[Mapping[str, Any]] = (),
         feature_gates: str = "",
         controllers: bool = True,
-        operator_groups: str = "",
+        operator_groups: str = "system:masters",
     ) -> None:
         self._crds = crds
         self._feature_gates = feature_gates

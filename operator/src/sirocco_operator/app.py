@@ -1,0 +1,162 @@
+"""The operator's process: its parts, put together, started and ended."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import Any, Final
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from sirocco_operator.controller.leader import Leadership
+from sirocco_operator.controller.queue import WorkQueue
+from sirocco_operator.controller.store import Key, Store
+from sirocco_operator.controller.worker import Workers
+from sirocco_operator.kube import POD, Kube
+from sirocco_operator.lease import LeaseLock
+from sirocco_operator.observe import Observer
+from sirocco_operator.reconcile import MODEL, Reconciler
+from sirocco_operator.settings import Settings
+from sirocco_operator.telemetry import CONTENT_TYPE, Telemetry, log_to_stderr
+from sirocco_operator.watches import Watches, name_of, owner_of
+
+log = logging.getLogger(__name__)
+
+LEASE_NAME: Final = "sirocco-operator"
+_EXIT_LOST_LEASE: Final = 1
+
+
+class Operator:
+    """All parts of one operator process."""
+
+    def __init__(self, settings: Settings, kube: Kube, leadership: Leadership, telemetry: Telemetry) -> None:
+        self._settings = settings
+        self._kube = kube
+        self._leadership = leadership
+        self._telemetry = telemetry
+        self._queue: WorkQueue[Key] = WorkQueue()
+        self._store = Store(name_of(MODEL), name_of(POD), owner_of)
+        self._watches = Watches(kube, self._store, self._queue.add, settings)
+        telemetry.watch_queue(lambda: len(self._queue))
+        telemetry.watch_leader(lambda: leadership.leads)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set; then end the work, and give back the lease."""
+        runner = await self._serve_http()
+        watching = asyncio.create_task(self._watches.run(), name="watches")
+        leading = asyncio.create_task(self._lead(), name="leader")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            done, _ = await asyncio.wait({watching, leading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            await _cancelled(leading)
+            await self._leadership.release()
+            await _cancelled(watching)
+            await _cancelled(stopping)
+            await runner.cleanup()
+
+    async def _lead(self) -> None:
+        """Wait for the caches and the lease, then work; losing the lease ends the process."""
+        await self._watches.synced.wait()
+        await self._leadership.acquire()
+        observer = Observer(self._kube)
+        reconcile = Reconciler(
+            self._kube, self._store, self._settings, self._watches.served, observer, self._telemetry.state
+        )
+        workers = Workers(self._queue, reconcile, self._telemetry.passed, self._settings.workers)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(workers.run(), name="workers")
+                group.create_task(self._hold(), name="lease")
+        finally:
+            await observer.close()
+
+    async def _hold(self) -> None:
+        await self._leadership.hold()
+        log.error("the lease is lost: this process ends")
+        # At once, whatever is under way: another process may lead now.
+        os._exit(_EXIT_LOST_LEASE)
+
+    async def _serve_http(self) -> web.AppRunner:
+        application = web.Application()
+        application.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics),
+            ]
+        )
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        # All addresses: probes and Prometheus come from outside the pod.
+        site = web.TCPSite(runner, None, self._settings.http_port)
+        await site.start()
+        for address in runner.addresses:
+            log.info("listening on port %s", address[1])
+        return runner
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        if self._watches.synced.is_set():
+            return web.Response(text="ready\n")
+        return web.Response(status=503, text="the first list of all objects is not finished\n")
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._telemetry.text(), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def serve(settings: Settings) -> None:
+    """Run one operator until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    telemetry = Telemetry()
+    guard = _Guard()
+    kube = await Kube.connect(telemetry.called, guard)
+    try:
+        lock = LeaseLock(kube, settings.namespace, LEASE_NAME)
+        guard.leadership = Leadership(lock, settings.pod_name, settings.lease_seconds)
+        await Operator(settings, kube, guard.leadership, telemetry).run(stop)
+    finally:
+        await kube.close()
+    log.info("ended as asked")
+
+
+class _Guard:
+    """Lets the client ask the leadership, which needs the client to be made."""
+
+    leadership: Leadership
+
+    def __call__(self) -> float:
+        return self.leadership.check()
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError, Exception):
+        await task
+
+
+def main() -> None:
+    """Run the operator; settings come from the environment."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for detail in error.errors():
+            name = "SIROCCO_" + "_".join(str(part) for part in detail["loc"]).upper()
+            sys.stderr.write(f"{name}: {detail['msg']}\n")
+        sys.exit(2)
+    log_to_stderr(settings.log_level)
+    asyncio.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

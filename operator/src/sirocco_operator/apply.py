@@ -1,0 +1,179 @@
+"""Brings one child to what is wanted, or says why it is refused."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from sirocco_operator.children.kinds import DEPLOYMENT, ChildKind
+from sirocco_operator.controller.diff import difference
+from sirocco_operator.controller.store import Manifest, controller_uid
+from sirocco_operator.controller.worker import Retry
+from sirocco_operator.kube import FIELD_MANAGER, ApiError, Kube
+from sirocco_operator.status.observed import Refusal, RefusalCause
+
+log = logging.getLogger(__name__)
+
+# What the API server answers to a write that its rules, a quota or a webhook do not allow.
+_REFUSALS: Final = (400, 403, 409, 422)
+
+
+class Refused(Exception):  # noqa: N818 -- an answer, not a fault of the program
+    """The child cannot be written as things are."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class Applier:
+    """Server-side apply of children, only where they differ, and never on what belongs to others."""
+
+    def __init__(self, kube: Kube, deleted: Callable[[Manifest], object]) -> None:
+        self._kube = kube
+        self._deleted = deleted
+        # By uid: the wanted manifest after whose apply the API server still differs, in fields that it
+        # defaults inside a list that is replaced as a whole. Applying it again would change nothing.
+        self._settled: dict[str, str] = {}
+
+    def forget(self, uid: str) -> None:
+        """Drop what is kept of an object that is gone."""
+        self._settled.pop(uid, None)
+
+    async def converge(
+        self, kind: ChildKind, wanted: Manifest, owner_uid: str, known: Manifest | None
+    ) -> dict[str, Any] | Manifest:
+        """Make the child as wanted and return it as it is then.
+
+        `known` is the child as the store has it. Raises Refused, Retry, or ApiError on an outage.
+        """
+        live = known if known is not None else await self._read(kind, wanted, owner_uid)
+        if live is None:
+            return await self._create(kind, wanted)
+        if live["metadata"].get("deletionTimestamp"):
+            raise Retry(
+                f"{kind.kind} {wanted['metadata']['name']} is being deleted, it is made again then", 1
+            )
+        path = difference(wanted, live, FIELD_MANAGER)
+        if path is None or self._settled.get(live["metadata"]["uid"]) == _digest(wanted):
+            return live
+        log.info("%s %s/%s is applied: %s differs", kind.kind, *_names(wanted), path)
+        return await self._update(kind, wanted, live)
+
+    async def _read(self, kind: ChildKind, wanted: Manifest, owner_uid: str) -> dict[str, Any] | None:
+        namespace, name = _names(wanted)
+        live = await self._kube.get(kind, namespace, name)
+        if live is not None and controller_uid(live) != owner_uid:
+            raise Refused(
+                Refusal(
+                    RefusalCause.NAME_CONFLICT,
+                    kind.kind,
+                    name,
+                    f"a {kind.kind} named {name} exists and belongs to somebody else",
+                )
+            )
+        return live
+
+    async def _create(self, kind: ChildKind, wanted: Manifest) -> dict[str, Any]:
+        if kind == DEPLOYMENT and _image_volumes(wanted):
+            await self._try_image_volumes(kind, wanted)
+        namespace, name = _names(wanted)
+        log.info("%s %s/%s is created", kind.kind, namespace, name)
+        try:
+            applied, created = await self._kube.apply(kind, wanted, force=False)
+        except ApiError as error:
+            raise _refused(error, kind, name) from error
+        if not created and _has_other_managers(applied):
+            # Somebody made an object of this name since it was looked for: let go of it again.
+            bare = {
+                "apiVersion": kind.api_version,
+                "kind": kind.kind,
+                "metadata": {"name": name, "namespace": namespace, "uid": applied["metadata"]["uid"]},
+            }
+            await self._kube.apply(kind, bare, force=False)
+            raise Retry(f"{kind.kind} {name} was made by somebody else meanwhile")
+        return applied
+
+    async def _update(self, kind: ChildKind, wanted: Manifest, live: Manifest) -> dict[str, Any]:
+        uid = live["metadata"]["uid"]
+        pinned = {**wanted, "metadata": {**wanted["metadata"], "uid": uid}}
+        if kind == DEPLOYMENT and _image_volumes(wanted) - _image_volumes(live):
+            await self._try_image_volumes(kind, pinned)
+        try:
+            applied, _ = await self._kube.apply(kind, pinned, force=True)
+        except ApiError as error:
+            if error.status == 409:
+                # The uid is another: the child was replaced since the store last saw it.
+                raise Retry(f"{kind.kind} {wanted['metadata']['name']} was replaced meanwhile") from error
+            if error.status != 422:
+                raise _refused(error, kind, wanted["metadata"]["name"]) from error
+            applied = await self._overwrite(kind, pinned, live, error)
+        if difference(wanted, applied, FIELD_MANAGER) is not None:
+            self._settled[uid] = _digest(wanted)
+        else:
+            self._settled.pop(uid, None)
+        return applied
+
+    async def _overwrite(
+        self, kind: ChildKind, pinned: Manifest, live: Manifest, error: ApiError
+    ) -> dict[str, Any]:
+        """A merge by keys cannot put everything right: overwrite whole lists, or make the object anew."""
+        namespace, name = _names(pinned)
+        if _is_immutable(error):
+            log.warning("%s %s/%s is deleted and made again: %s", kind.kind, namespace, name, error.message)
+            await self._kube.delete(kind, namespace, name, live["metadata"]["uid"])
+            self._deleted(live)
+            raise Retry(f"{kind.kind} {name} is made again, a field that cannot change was changed", 0.5)
+        log.warning("%s %s/%s is overwritten: %s", kind.kind, namespace, name, error.message)
+        try:
+            await self._kube.replace(kind, pinned)
+            applied, _ = await self._kube.apply(kind, pinned, force=True)
+        except ApiError as second:
+            raise _refused(second, kind, name) from second
+        return applied
+
+    async def _try_image_volumes(self, kind: ChildKind, wanted: Manifest) -> None:
+        _, name = _names(wanted)
+        unsupported = Refusal(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED, kind.kind, name)
+        try:
+            tried, _ = await self._kube.apply(kind, wanted, force="uid" in wanted["metadata"], dry_run=True)
+        except ApiError as error:
+            # An API server without the feature drops the source, and then misses one.
+            if error.status == 422 and "must specify a volume type" in error.message:
+                raise Refused(unsupported) from error
+            raise _refused(error, kind, name) from error
+        if _image_volumes(wanted) - _image_volumes(tried):
+            raise Refused(unsupported)
+
+
+def _names(manifest: Manifest) -> tuple[str, str]:
+    return manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+
+
+def _digest(manifest: Manifest) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _image_volumes(deployment: Manifest) -> set[str]:
+    template: Mapping[str, Any] = deployment.get("spec", {}).get("template", {}).get("spec", {})
+    return {volume["name"] for volume in template.get("volumes") or () if volume.get("image")}
+
+
+def _has_other_managers(manifest: Manifest) -> bool:
+    return any(
+        entry.get("manager") != FIELD_MANAGER and not entry.get("subresource")
+        for entry in manifest["metadata"].get("managedFields") or ()
+    )
+
+
+def _is_immutable(error: ApiError) -> bool:
+    return "immutable" in error.message or "may not change once set" in error.message
+
+
+def _refused(error: ApiError, kind: ChildKind, name: str) -> Exception:
+    if error.status not in _REFUSALS:
+        return error
+    if error.status == 403 and "being terminated" in error.message:
+        return Retry(f"{kind.kind} {name}: {error.message}", 5)
+    return Refused(Refusal(RefusalCause.REJECTED, kind.kind, name, error.message))

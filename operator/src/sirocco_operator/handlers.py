@@ -1,0 +1,127 @@
+"""The watches: events of models, children and pods become news for the store and keys on the queue.
+
+The only importer of kopf. kopf runs in a thread and an event loop of its own, because it takes over the
+loop's tasks and the process's signals, and ends when an API that it watches goes away. It writes nothing.
+"""
+
+import asyncio
+import itertools
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import kopf
+
+from sirocco_operator.kube import Credentials, Kind
+
+log = logging.getLogger(__name__)
+
+# Type of the event as the API names it, None for an object of the first list; and the object.
+Sink = Callable[[str | None, Mapping[str, Any]], None]
+
+
+class _Forever:
+    """Delays in seconds without an end; each new iteration starts from the first."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((0.5, 1.0, 2.0), itertools.repeat(5.0))
+
+
+class Watcher:
+    """One run of kopf over given kinds; it ends when stopped, or when a watched API goes away."""
+
+    def __init__(
+        self,
+        kinds: Mapping[Kind, str],
+        namespaces: Sequence[str],
+        credentials: Callable[[], Awaitable[Credentials]],
+        sink: Sink,
+    ) -> None:
+        """Watch `kinds`, each with a label selector (empty for all), in `namespaces` (empty for all).
+
+        `credentials` is called in the caller's event loop, and so is `sink`.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._kinds = kinds
+        self._namespaces = namespaces
+        self._credentials = credentials
+        self._sink = sink
+        self.ended = asyncio.Event()
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, name="watches", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """End the watches and wait for that."""
+        if self._own_loop is not None and self._stop is not None and not self._own_loop.is_closed():
+            self._own_loop.call_soon_threadsafe(self._stop.set)
+        await self.ended.wait()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._watch())
+        except Exception as error:
+            # A watched API went away, or kopf failed: the caller starts a new run once it may.
+            log.warning("the watches ended: %s", error)
+        finally:
+            self._loop.call_soon_threadsafe(self.ended.set)
+
+    async def _watch(self) -> None:
+        self._stop = asyncio.Event()
+        self._own_loop = asyncio.get_running_loop()
+        await kopf.operator(
+            registry=self._registry(),
+            settings=self._settings(),
+            clusterwide=not self._namespaces,
+            namespaces=list(self._namespaces),
+            standalone=True,
+            stop_flag=self._stop,
+        )
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        async def login(**_: Any) -> kopf.ConnectionInfo:
+            future = asyncio.run_coroutine_threadsafe(_awaited(self._credentials), self._loop)
+            credentials = await asyncio.wrap_future(future)
+            return kopf.ConnectionInfo(
+                server=credentials.server,
+                ca_path=credentials.ca_path,
+                insecure=credentials.insecure,
+                token=credentials.token,
+                certificate_path=credentials.certificate_path,
+                private_key_path=credentials.key_path,
+                trust_env=True,
+            )
+
+        async def event(event: kopf.RawEvent, **_: Any) -> None:
+            self._loop.call_soon_threadsafe(self._sink, event["type"], event["object"])
+
+        kopf.on.login(registry=registry)(login)
+        for kind in self._kinds:
+            group, _, version = kind.api_version.rpartition("/")
+            kopf.on.event(group, version, kind.plural, registry=registry)(event)
+        return registry
+
+    def _settings(self) -> kopf.OperatorSettings:
+        settings = kopf.OperatorSettings()
+        settings.posting.enabled = False
+        # Which APIs exist is found by our own polling, which needs no right to list CRDs or namespaces.
+        settings.scanning.disabled = True
+        settings.networking.error_backoffs = _Forever()
+        settings.watching.chunk_size = 500
+        settings.process.ultimate_exiting_timeout = None
+        for kind, selector in self._kinds.items():
+            if selector:
+                group, _, version = kind.api_version.rpartition("/")
+                settings.watching.label_selectors[group, version, kind.plural] = selector
+        return settings
+
+
+async def _awaited(call: Callable[[], Awaitable[Credentials]]) -> Credentials:
+    return await call()

@@ -1,0 +1,326 @@
+"""The API client: raw objects in and out. The only importer of `kubernetes`."""
+
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, Self
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from sirocco_operator.controller.resync import Chunk
+from sirocco_operator.controller.store import Manifest
+
+FIELD_MANAGER: Final = "sirocco-operator"
+
+_READ_SECONDS: Final = 30.0
+_WRITE_SECONDS: Final = 10.0
+_CHUNK: Final = 500
+_SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+# Told of each call: verb, kind, HTTP status (0 without an answer).
+CallReport = Callable[[str, str, int], None]
+# Asked before each write: the longest that it may take, in seconds; raises when it may not begin.
+Guard = Callable[[], float]
+
+
+class Kind(Protocol):
+    """What is known of a kind of the API."""
+
+    @property
+    def api_version(self) -> str:
+        """Group and version, `v1` for the core API."""
+
+    @property
+    def kind(self) -> str:
+        """The kind's name."""
+
+    @property
+    def plural(self) -> str:
+        """Its name in URLs."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind that is read but never a child."""
+
+    api_version: str
+    kind: str
+    plural: str
+
+
+POD: Final = Resource("v1", "Pod", "pods")
+EVENT: Final = Resource("v1", "Event", "events")
+NODE: Final = Resource("v1", "Node", "nodes")
+
+
+class ApiError(Exception):
+    """An answer that is no success, in the API server's words; status 0 when there was no answer."""
+
+    def __init__(self, status: int, message: str, reason: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.reason = reason
+        self.retry_after = retry_after
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may succeed later without anybody's doing."""
+        return self.status == 0 or self.status == 429 or self.status >= 500
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """How this process reaches the API server."""
+
+    server: str
+    ca_path: str | None
+    token: str | None
+    certificate_path: str | None
+    key_path: str | None
+    insecure: bool
+
+
+class Kube:
+    """One connection pool to the API server."""
+
+    def __init__(self, api: client.ApiClient, report: CallReport, guard: Guard) -> None:
+        self._api = api
+        self._report = report
+        self._guard = guard
+
+    @classmethod
+    async def connect(cls, report: CallReport, guard: Guard) -> Self:
+        """Use $KUBECONFIG, else the pod's service account, else ~/.kube/config."""
+        configuration = client.Configuration()
+        if not os.environ.get("KUBECONFIG") and _SERVICE_ACCOUNT_TOKEN.exists():
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        else:
+            await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        configuration.retries = 0
+        api = client.ApiClient(configuration)
+        api.user_agent = FIELD_MANAGER
+        return cls(api, report, guard)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._api.close()  # type: ignore[no-untyped-call]
+
+    async def credentials(self) -> Credentials:
+        """What another client needs to reach the same API server, fresh."""
+        configuration = self._api.configuration
+        headers = await self._headers("")
+        token = headers.get("authorization", headers.get("Authorization", ""))
+        return Credentials(
+            server=configuration.host,
+            ca_path=configuration.ssl_ca_cert,
+            token=token.removeprefix("Bearer ") or None,
+            certificate_path=configuration.cert_file,
+            key_path=configuration.key_file,
+            insecure=not configuration.verify_ssl,
+        )
+
+    async def serves(self, kind: Kind) -> bool:
+        """Whether the cluster has this API now."""
+        try:
+            group = await self._call("GET", _root(kind), kind=kind, verb="discover")
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        return any(resource["name"] == kind.plural for resource in group.get("resources") or ())
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
+        """One object, None when it does not exist."""
+        try:
+            return await self._call("GET", path_of(kind, namespace, name), kind=kind, verb="get")
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def list_chunks(
+        self, kind: Kind, namespace: str | None, labels: str = "", fields: str = ""
+    ) -> AsyncIterator[Chunk]:
+        """The objects of a kind, in chunks; an API that the cluster lacks is an empty list."""
+        query = {"limit": str(_CHUNK)}
+        if labels:
+            query["labelSelector"] = labels
+        if fields:
+            query["fieldSelector"] = fields
+        while True:
+            try:
+                answer = await self._call(
+                    "GET", path_of(kind, namespace), query=query, kind=kind, verb="list"
+                )
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+                yield Chunk((), sys.maxsize)
+                return
+            metadata = answer["metadata"]
+            objects = answer.get("items") or []
+            for each in objects:
+                each["apiVersion"], each["kind"] = kind.api_version, kind.kind
+            yield Chunk(objects, int(metadata["resourceVersion"]))
+            if not metadata.get("continue"):
+                return
+            query["continue"] = metadata["continue"]
+
+    async def apply(
+        self, kind: Kind, manifest: Manifest, *, force: bool, dry_run: bool = False
+    ) -> tuple[dict[str, Any], bool]:
+        """Server-side apply; the object as it is then, and whether it was created."""
+        metadata = manifest["metadata"]
+        query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
+        if dry_run:
+            query["dryRun"] = "All"
+        created = False
+
+        def answered(status: int) -> None:
+            nonlocal created
+            created = status == 201
+
+        applied = await self._call(
+            "PATCH",
+            path_of(kind, metadata["namespace"], metadata["name"]),
+            query=query,
+            body=manifest,
+            content_type="application/apply-patch+yaml",
+            kind=kind,
+            verb="apply",
+            answered=answered,
+        )
+        return applied, created
+
+    async def replace(self, kind: Kind, manifest: Manifest) -> dict[str, Any]:
+        """Overwrite an object, as a merge patch of what is wanted."""
+        metadata = manifest["metadata"]
+        return await self._call(
+            "PATCH",
+            path_of(kind, metadata["namespace"], metadata["name"]),
+            query={"fieldManager": FIELD_MANAGER},
+            body=manifest,
+            content_type="application/merge-patch+json",
+            kind=kind,
+            verb="patch",
+        )
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        """Delete the object with this uid, its dependants after it; one that is gone is as good."""
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        try:
+            await self._call("DELETE", path_of(kind, namespace, name), body=body, kind=kind, verb="delete")
+        except ApiError as error:
+            # 409: another object has that name now; it is not the one to delete.
+            if error.status not in (404, 409):
+                raise
+
+    async def patch_status(
+        self, kind: Kind, namespace: str, name: str, change: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Merge into an object's status; `change` may carry metadata.uid as a precondition."""
+        return await self._call(
+            "PATCH",
+            f"{path_of(kind, namespace, name)}/status",
+            query={"fieldManager": FIELD_MANAGER},
+            body=change,
+            content_type="application/merge-patch+json",
+            kind=kind,
+            verb="patch_status",
+        )
+
+    async def unguarded(
+        self,
+        method: str,
+        path: str,
+        kind: Kind,
+        verb: str,
+        seconds: float,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """A request that the fence does not hold up: the lease's own."""
+        return await self._send(method, path, {}, body, "application/json", kind, verb, seconds, None)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        kind: Kind,
+        verb: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+        answered: Callable[[int], None] | None = None,
+    ) -> dict[str, Any]:
+        seconds = _READ_SECONDS if method == "GET" else min(_WRITE_SECONDS, self._guard())
+        return await self._send(method, path, query or {}, body, content_type, kind, verb, seconds, answered)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None,
+        content_type: str,
+        kind: Kind,
+        verb: str,
+        seconds: float,
+        answered: Callable[[int], None] | None,
+    ) -> dict[str, Any]:
+        url = f"{self._api.configuration.host}{path}"
+        if query:
+            url = f"{url}?{urlencode(query)}"
+        status = 0
+        try:
+            response = await self._api.rest_client.request(  # type: ignore[no-untyped-call]
+                method,
+                url,
+                headers=await self._headers(content_type),
+                body=body,
+                _request_timeout=aiohttp.ClientTimeout(total=seconds),
+            )
+            content = await response.read()
+            status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiError(0, f"the API server cannot be reached: {error or type(error).__name__}") from error
+        finally:
+            self._report(verb, kind.kind, status)
+        if status >= 400:
+            raise _error(status, content, response.headers.get("Retry-After", ""))
+        if answered is not None:
+            answered(status)
+        answer: dict[str, Any] = json.loads(content)
+        return answer
+
+    async def _headers(self, content_type: str) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Content-Type": content_type, **self._api.default_headers}
+        await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
+        return headers
+
+
+def _root(kind: Kind) -> str:
+    return f"/api/{kind.api_version}" if "/" not in kind.api_version else f"/apis/{kind.api_version}"
+
+
+def path_of(kind: Kind, namespace: str | None, name: str = "") -> str:
+    """The URL path of an object, or of a kind's collection for an empty name."""
+    where = f"/namespaces/{namespace}" if namespace else ""
+    return f"{_root(kind)}{where}/{kind.plural}" + (f"/{name}" if name else "")
+
+
+def _error(status: int, content: bytes, retry_after: str) -> ApiError:
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        answer = None
+    told = answer if isinstance(answer, dict) else {}
+    message = str(told.get("message") or content.decode(errors="replace")[:500] or f"HTTP {status}")
+    wait = float(retry_after) if retry_after.isdigit() else 0.0
+    return ApiError(status, message, str(told.get("reason") or ""), wait)

@@ -1,0 +1,161 @@
+"""What surrounds a model and is read only when it matters: events, nodes, download progress."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+
+from sirocco_operator.controller.store import Key
+from sirocco_operator.kube import EVENT, NODE, ApiError, Kube
+from sirocco_operator.status.observed import Download, Manifest
+
+DOWNLOAD_CONTAINER: Final = "download"
+PROGRESS_PORT: Final = 8001
+
+# Seconds until a reading is taken again while what it is about lasts.
+DOWNLOAD_SECONDS: Final = 5.0
+EVENTS_SECONDS: Final = 10.0
+NODES_SECONDS: Final = 30.0
+
+_PROGRESS_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
+# Pods of one model whose events and progress are read; the others are in the same state.
+_PODS_READ: Final = 8
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What was read, and in how many seconds it is worth reading again (None: when news come)."""
+
+    events: Sequence[Manifest] = ()
+    nodes: Sequence[Manifest] = ()
+    downloads: Mapping[str, Download] | None = None
+    again_after: float | None = None
+
+
+@dataclass(frozen=True)
+class _Reading:
+    taken_at: float
+    objects: Sequence[Manifest]
+
+
+class Observer:
+    """Reads the surroundings of a model's pods; what changes slowly is kept for a few seconds."""
+
+    def __init__(self, kube: Kube, clock: Callable[[], float] = time.monotonic) -> None:
+        self._kube = kube
+        self._clock = clock
+        self._events: dict[Key, _Reading] = {}
+        self._nodes = _Reading(float("-inf"), ())
+        self._http: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._http is not None:
+            await self._http.close()
+
+    def forget(self, key: Key) -> None:
+        """Drop what is kept of a model that is gone."""
+        self._events.pop(key, None)
+
+    async def look(self, key: Key, pods: Sequence[Manifest]) -> Surroundings:
+        """Read what explains the pods' state; raises ApiError when the API server cannot say."""
+        waiting = [pod for pod in pods if not _is_ready(pod)][:_PODS_READ]
+        placed = [pod for pod in waiting if (pod.get("spec") or {}).get("nodeName")]
+        unplaced = any(_is_unschedulable(pod) for pod in waiting)
+        again: list[float] = []
+        events: Sequence[Manifest] = ()
+        if placed:
+            events = await self._events_of(key, placed)
+            again.append(EVENTS_SECONDS)
+        else:
+            self.forget(key)
+        downloads = await self._progress([pod for pod in placed if _downloads(pod)])
+        if downloads:
+            again.append(DOWNLOAD_SECONDS)
+        nodes: Sequence[Manifest] = ()
+        if unplaced:
+            nodes = await self._all_nodes()
+            again.append(NODES_SECONDS)
+        return Surroundings(events, nodes, downloads, min(again, default=None))
+
+    async def _events_of(self, key: Key, pods: Sequence[Manifest]) -> Sequence[Manifest]:
+        kept = self._events.get(key)
+        # A little less than the time of the next look, which must not find the same reading.
+        if kept is not None and self._clock() - kept.taken_at < EVENTS_SECONDS * 0.8:
+            return kept.objects
+        found: list[Manifest] = []
+        for pod in pods:
+            selector = f"involvedObject.uid={pod['metadata']['uid']}"
+            async for chunk in self._kube.list_chunks(EVENT, key.namespace, fields=selector):
+                found.extend(chunk.objects)
+        found.sort(key=_happened)
+        self._events[key] = _Reading(self._clock(), tuple(found))
+        return self._events[key].objects
+
+    async def _all_nodes(self) -> Sequence[Manifest]:
+        if self._clock() - self._nodes.taken_at > EVENTS_SECONDS:
+            found: list[Manifest] = []
+            try:
+                async for chunk in self._kube.list_chunks(NODE, None):
+                    found.extend(chunk.objects)
+            except ApiError as error:
+                # Without the right to list nodes the reasons only lack the nodes' numbers.
+                if error.status != 403:
+                    raise
+            self._nodes = _Reading(self._clock(), tuple(found))
+        return self._nodes.objects
+
+    async def _progress(self, pods: Sequence[Manifest]) -> dict[str, Download]:
+        if not pods:
+            return {}
+        if self._http is None:
+            self._http = aiohttp.ClientSession(timeout=_PROGRESS_TIMEOUT)
+        answers = await asyncio.gather(*(self._progress_of(self._http, pod) for pod in pods))
+        return {
+            pod["metadata"]["name"]: answer
+            for pod, answer in zip(pods, answers, strict=True)
+            if answer is not None
+        }
+
+    async def _progress_of(self, http: aiohttp.ClientSession, pod: Manifest) -> Download | None:
+        address = pod["status"]["podIP"]
+        host = f"[{address}]" if ":" in address else address
+        try:
+            async with http.get(f"http://{host}:{PROGRESS_PORT}/progress") as response:
+                answer: Any = await response.json(content_type=None)
+                total = answer["total_bytes"]
+                return Download(int(answer["done_bytes"]), None if total is None else int(total))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):
+            # The container is just starting or ending, or a network policy is in the way.
+            return None
+
+
+def _conditions(pod: Manifest) -> Mapping[str, Mapping[str, Any]]:
+    return {each["type"]: each for each in (pod.get("status") or {}).get("conditions") or ()}
+
+
+def _is_ready(pod: Manifest) -> bool:
+    return bool(_conditions(pod).get("Ready", {}).get("status") == "True")
+
+
+def _is_unschedulable(pod: Manifest) -> bool:
+    scheduled = _conditions(pod).get("PodScheduled", {})
+    return scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
+
+
+def _downloads(pod: Manifest) -> bool:
+    status = pod.get("status") or {}
+    return bool(status.get("podIP")) and any(
+        each["name"] == DOWNLOAD_CONTAINER and (each.get("state") or {}).get("running") is not None
+        for each in status.get("initContainerStatuses") or ()
+    )
+
+
+def _happened(event: Manifest) -> str:
+    series = event.get("series") or {}
+    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    # RFC 3339 in UTC: text order is time order to the second, which is all that most events have.
+    return next((str(each) for each in times if each), event["metadata"].get("creationTimestamp") or "")

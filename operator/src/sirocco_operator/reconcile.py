@@ -1,0 +1,140 @@
+"""One level-triggered pass for one model: read, build, diff, apply, prune, observe, tell."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sirocco_operator.api.parse import InvalidResource, parse
+from sirocco_operator.api.v1alpha1 import API_VERSION, KIND, PLURAL, InferenceModel
+from sirocco_operator.apply import Applier, Refused
+from sirocco_operator.children.build import build_children
+from sirocco_operator.children.kinds import CHILD_KINDS, DEPLOYMENT, ChildKind
+from sirocco_operator.controller.store import Identity, Key, Manifest, Store, identity
+from sirocco_operator.controller.worker import Done, Retry
+from sirocco_operator.kube import ApiError, Kube
+from sirocco_operator.observe import Observer
+from sirocco_operator.settings import Settings
+from sirocco_operator.status.compute import compute, invalid
+from sirocco_operator.status.observed import Observed, Refusal
+
+log = logging.getLogger(__name__)
+
+MODEL: Final = ChildKind(API_VERSION, KIND, PLURAL)
+# A refusal ends by somebody's doing that no watch tells of: a quota, or a foreign object of our name.
+REFUSED_SECONDS: Final = 15.0
+
+_KINDS: Final = {f"{kind.api_version}/{kind.kind}": kind for kind in CHILD_KINDS}
+# Told of each pass: the reason in the model's status, None when the model is gone.
+StateReport = Callable[[Key, str | None], None]
+
+
+def utc_now() -> str:
+    """The time in UTC as Kubernetes writes it, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Reconciler:
+    """Makes the cluster what the models ask for."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        store: Store,
+        settings: Settings,
+        available: Callable[[], frozenset[ChildKind]],
+        observer: Observer,
+        report: StateReport,
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._settings = settings
+        self._available = available
+        self._observer = observer
+        self._report = report
+        self._applier = Applier(kube, store.remove)
+
+    async def __call__(self, key: Key) -> Done:
+        """Bring one model to its wanted state; raises Retry when that has to wait."""
+        raw = self._store.primary(key)
+        if raw is None or raw["metadata"].get("deletionTimestamp"):
+            self._observer.forget(key)
+            self._report(key, None)
+            return Done()
+        try:
+            return await self._pass(key, raw)
+        except ApiError as error:
+            if error.transient or error.status in (401, 403, 404, 409):
+                raise Retry(error.message, error.retry_after) from error
+            raise
+
+    async def _pass(self, key: Key, raw: Manifest) -> Done:
+        previous: Mapping[str, Any] = raw.get("status") or {}
+        try:
+            model = parse(raw)
+        except InvalidResource as error:
+            await self._tell(key, raw, previous, invalid(raw["metadata"], str(error), previous, utc_now()))
+            return Done()
+        children, refusals = await self._converge(key, model)
+        pods = self._store.pods(key)
+        around = await self._observer.look(key, pods)
+        observed = Observed(
+            deployment=next((child for child in children if child["kind"] == DEPLOYMENT.kind), None),
+            pods=pods,
+            events=around.events,
+            nodes=around.nodes,
+            downloads=around.downloads or {},
+            refusals=refusals,
+        )
+        await self._tell(key, raw, previous, compute(model, observed, previous, utc_now()))
+        again = [around.again_after, REFUSED_SECONDS if refusals else None]
+        return Done(min((each for each in again if each is not None), default=None))
+
+    async def _converge(self, key: Key, model: InferenceModel) -> tuple[list[Manifest], list[Refusal]]:
+        """The children as they are now, and why one could not be written.
+
+        Children are written in the order in which they need each other: after a refusal nothing more is.
+        """
+        uid = model.metadata.uid
+        known = self._store.children(key, uid)
+        wanted = {
+            identity(manifest): manifest
+            for manifest in build_children(model, self._settings, self._available())
+        }
+        children: list[Manifest] = []
+        for which, manifest in wanted.items():
+            try:
+                child = await self._applier.converge(_KINDS[which.kind], manifest, uid, known.get(which))
+            except Refused as refused:
+                found = [
+                    known[each] for each in wanted if each in known and each not in map(identity, children)
+                ]
+                return [*children, *found], [refused.refusal]
+            self._store.put(child)
+            children.append(child)
+        await self._prune([known[which] for which in known if which not in wanted], known)
+        return children, []
+
+    async def _prune(self, unwanted: Sequence[Manifest], known: Mapping[Identity, Manifest]) -> None:
+        available = self._available()
+        for child in unwanted:
+            kind = _KINDS[identity(child).kind]
+            metadata = child["metadata"]
+            if metadata.get("deletionTimestamp") or (kind.optional and kind not in available):
+                continue
+            log.info("%s %s/%s is not wanted any more", kind.kind, metadata["namespace"], metadata["name"])
+            await self._kube.delete(kind, metadata["namespace"], metadata["name"], metadata["uid"])
+            self._applier.forget(metadata["uid"])
+            self._store.remove(child)
+
+    async def _tell(
+        self, key: Key, raw: Manifest, previous: Mapping[str, Any], status: Mapping[str, Any]
+    ) -> None:
+        self._report(key, str(status["reason"]))
+        if status == previous:
+            return
+        # A merge patch removes only what it names.
+        gone = dict.fromkeys(name for name in previous if name not in status)
+        change = {"metadata": {"uid": raw["metadata"]["uid"]}, "status": {**gone, **status}}
+        patched = await self._kube.patch_status(MODEL, key.namespace, key.name, change)
+        self._store.put(patched)

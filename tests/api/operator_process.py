@@ -1,0 +1,122 @@
+"""The operator as a process of its own, against a control plane."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import mkdtemp
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from tests.api.control_plane import ControlPlane, die_with_parent, free_ports, kill_group, last_lines
+from tests.waiting import eventually
+
+# Short enough for tests of the leader's change, long enough for a busy machine.
+LEASE_SECONDS = 6
+DEADLINE = 60.0
+
+
+class OperatorProcess:
+    """`python -m sirocco_operator.app`; killed when left."""
+
+    def __init__(self, cluster: ControlPlane, name: str = "operator-0", **settings: str) -> None:
+        self._name = name
+        (self.port,) = free_ports(1)
+        self.log = Path(mkdtemp(prefix="sirocco-operator-")) / "operator.log"
+        self._environment = {
+            **{key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")},
+            "KUBECONFIG": str(cluster.kubeconfig()),
+            "SIROCCO_NAMESPACE": "sirocco-system",
+            "SIROCCO_POD_NAME": name,
+            "SIROCCO_HTTP_PORT": str(self.port),
+            "SIROCCO_LEASE_SECONDS": str(LEASE_SECONDS),
+            "SIROCCO_DISCOVERY_SECONDS": "1",
+            **{f"SIROCCO_{key.upper()}": value for key, value in settings.items()},
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            sys.stderr.write(f"{self._name}'s log:\n{last_lines(self.log)}\n")
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start and wait until it is ready: its caches are filled."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "sirocco_operator.app"],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+        process = self._process
+
+        def ready() -> bool:
+            if process.poll() is not None:
+                raise RuntimeError(f"the operator ended:\n{last_lines(self.log)}")
+            return self.http("/readyz") == 200
+
+        eventually(ready, DEADLINE, lambda: f"a ready operator; its log:\n{last_lines(self.log)}", 0.05)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(timeout=DEADLINE)
+
+    def kill(self) -> None:
+        """SIGKILL, as when a node fails."""
+        if self._process is not None:
+            kill_group(self._process)
+
+    def suspend(self) -> None:
+        """Stop it from running without ending it, as a frozen machine does."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `suspend`."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def wait_ended(self) -> int:
+        """Wait for its end; the exit status."""
+        assert self._process is not None
+        return self._process.wait(timeout=DEADLINE)
+
+    def http(self, path: str) -> int:
+        """The status of a GET of its own HTTP server; 0 while nothing listens."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}{path}", trust_env=False, timeout=10).status_code
+        except httpx.TransportError:
+            return 0
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples that have these labels; 0 without any."""
+        text = httpx.get(f"http://127.0.0.1:{self.port}/metrics", trust_env=False, timeout=10).text
+        total = 0.0
+        for line in text.splitlines():
+            match = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
+            if match is None or match[1] != name:
+                continue
+            found = dict(re.findall(r'(\w+)="([^"]*)"', match[2] or ""))
+            if all(found.get(key) == value for key, value in labels.items()):
+                total += float(match[3])
+        return total
