@@ -6,7 +6,6 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.datastructures import State
 
-from sirocco_serving.config import settings
 from sirocco_serving.errors import StartupError
 from sirocco_serving.generation import Engine
 from sirocco_serving.routes import generate, health
@@ -18,9 +17,6 @@ class SiroccoEndpoints:
 
     name = "sirocco"
     required_tasks = ("generate",)
-
-    def __init__(self) -> None:
-        settings()  # Wrong settings end the start here.
 
     def attach_router(self, app: FastAPI) -> None:
         """Adds our routes to vLLM's app."""

@@ -4,18 +4,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sirocco_serving.errors import RequestError
 
-PATHS = frozenset(
-    {
-        "/v1/chat/completions",
-        "/v1/completions",
-        "/v1/models",
-        "/generate",
-        "/health",
-        "/ready",
-        "/live",
-        "/metrics",
-    }
-)
+PROBES = frozenset({"/health", "/ready", "/live", "/metrics"})
+PATHS = PROBES | {"/v1/chat/completions", "/v1/completions", "/v1/models", "/generate"}
 
 
 class Allowlist:

@@ -18,12 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving.config import DrainSettings
 from sirocco_serving.errors import RequestError
+from sirocco_serving.middleware.allowlist import PROBES
 
 # Below vLLM's logger, whose level and format (text or JSON) hold for us too.
 logger = logging.getLogger("vllm.sirocco")
 
-# Answered at any time, and not waited for.
-PROBES = frozenset({"/live", "/health", "/metrics"})
 READY = "/ready"
 
 
@@ -85,16 +84,12 @@ class Drain:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if path in PROBES:
-            await self._app(scope, receive, send)
-        elif self._phase is Phase.REFUSING or (path == READY and self._phase is not Phase.SERVING):
-            problem = RequestError(
-                503,
-                "draining",
-                "This replica is shutting down: send the request again.",
-                retry_after_seconds=1,
-            )
+        if self._refuses(path):
+            message = "This replica is shutting down: send the request again."
+            problem = RequestError(503, "draining", message, retry_after_seconds=1)
             await problem.response()(scope, receive, send)
+        elif path in PROBES:  # Not waited for.
+            await self._app(scope, receive, send)
         else:
             self._in_flight += 1
             self._idle.clear()
@@ -104,6 +99,11 @@ class Drain:
                 self._in_flight -= 1
                 if self._in_flight == 0:
                     self._idle.set()
+
+    def _refuses(self, path: str) -> bool:
+        if path == READY:
+            return self._phase is not Phase.SERVING
+        return self._phase is Phase.REFUSING and path not in PROBES
 
     def _closing(self, send: Send) -> Send:
         async def close(message: Message) -> None:

@@ -1,11 +1,11 @@
-"""Counts and times every request, up to the last byte of its answer."""
+"""Counts and times every request but probes and scrapes, up to the last byte of its answer."""
 
 import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving import metrics
-from sirocco_serving.middleware.allowlist import PATHS
+from sirocco_serving.middleware.allowlist import PATHS, PROBES
 
 # Nginx's number for a client that left before the answer began.
 CLIENT_LEFT = 499
@@ -19,7 +19,7 @@ class Observe:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
         route = scope["path"] if scope["path"] in PATHS else "other"

@@ -1,0 +1,122 @@
+"""A repository on a Hugging Face hub: what is in it, and how its files get here."""
+
+import os
+from dataclasses import dataclass
+
+# Before the import, which reads them. Plain HTTP resumes a half-fetched file; the xet protocol does not.
+os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "60")
+os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", "60")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+from huggingface_hub import HfApi, constants, errors, snapshot_download
+
+from sirocco_serving.download.failure import DownloadError
+from sirocco_serving.download.volume import NO_ACCESS, NO_SPACE, Place
+
+AT_ONCE = 4
+REQUEST_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A commit and the size in bytes of each of its files."""
+
+    commit: str
+    sizes: dict[str, int]
+
+
+def inspect(place: Place) -> Snapshot:
+    """Asks the hub what the revision holds. Raises what `explain` explains."""
+    info = HfApi().model_info(
+        place.repository, revision=place.revision, files_metadata=True, timeout=REQUEST_SECONDS
+    )
+    sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+    return Snapshot(info.sha or place.revision, sizes)
+
+
+def fetch(place: Place, commit: str, files: list[str]) -> None:
+    """Brings the files into the target, going on where an earlier try stopped. Raises as `inspect`."""
+    snapshot_download(
+        place.repository,
+        revision=commit,
+        local_dir=place.target,
+        allow_patterns=[_literal(path) for path in files],
+        max_workers=AT_ONCE,
+    )
+
+
+def explain(error: BaseException, place: Place) -> DownloadError:
+    """What a person should know and do about an error of `inspect` or `fetch`."""
+    token = os.environ.get("HF_TOKEN")
+    chain = _chain(error)
+    for cause in chain:
+        found = _explain_volume(cause, place) or _explain_answer(cause, place, token)
+        if found is not None:
+            return found
+    named = f"hf://{place.repository} at revision {place.revision}"
+    for cause in chain:
+        if _from_network(cause):
+            return DownloadError(
+                "no-network",
+                f"{named}: no answer from {constants.ENDPOINT} ({type(cause).__name__}): "
+                "the pod needs a way to it, or HF_ENDPOINT must name a mirror",
+            )
+    told = str(error).replace(token, "***") if token else str(error)
+    return DownloadError("failed", f"{named}: {type(error).__name__}: {' '.join(told.split())[:500]}")
+
+
+def _explain_volume(cause: BaseException, place: Place) -> DownloadError | None:
+    if not isinstance(cause, OSError):
+        return None
+    if cause.errno in NO_SPACE:
+        return place.no_space(os.strerror(cause.errno or 0))
+    if cause.errno in NO_ACCESS:
+        return place.no_access(cause)
+    return None
+
+
+def _explain_answer(cause: BaseException, place: Place, token: str | None) -> DownloadError | None:
+    named = f"hf://{place.repository} at revision {place.revision}"
+    status = getattr(getattr(cause, "response", None), "status_code", None)
+    if isinstance(cause, errors.RevisionNotFoundError):
+        return DownloadError("not-found", f"{named}: there is no such revision: check model.revision")
+    # Without a token the hub answers 401 for a repository that does not exist, too.
+    if isinstance(cause, errors.GatedRepoError) or status == 403 or (status == 401 and token):
+        if token:
+            advice = (
+                "the token HF_TOKEN in the Secret that model.secretName names has no access: "
+                "accept the model's terms with its account, or use another token"
+            )
+        else:
+            advice = "it needs a token: set model.secretName to a Secret with the key HF_TOKEN"
+        return DownloadError("forbidden", f"{named} is refused by the hub: {advice}")
+    if isinstance(cause, errors.RepositoryNotFoundError | errors.HFValidationError) or status in (401, 404):
+        advice = "" if token else "; a private one needs model.secretName with the key HF_TOKEN"
+        return DownloadError("not-found", f"{named} does not exist or is private: check model.uri{advice}")
+    if status is not None:
+        return DownloadError(
+            "no-network",
+            f"{named}: {constants.ENDPOINT} answers with status {status}: it will be tried again",
+        )
+    return None
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    return chain
+
+
+def _from_network(error: BaseException) -> bool:
+    package = type(error).__module__.partition(".")[0]
+    client = package in {"httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3"}
+    return client or isinstance(error, ConnectionError | TimeoutError)
+
+
+def _literal(path: str) -> str:
+    """A pattern that only this path matches."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in path)

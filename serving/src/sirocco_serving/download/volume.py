@@ -1,0 +1,120 @@
+"""The volume that a download goes to: its lock, its marker of completeness, its space."""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sirocco_serving.download.failure import DownloadError
+
+MARKER = ".sirocco-complete"
+POLL_SECONDS = 1.0
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_ACCESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one revision of one repository goes; replicas that share a volume share it."""
+
+    target: Path
+    repository: str
+    revision: str
+
+    @property
+    def lock_path(self) -> Path:
+        """Beside the target, so that the target holds the model alone."""
+        return self.target.with_name(f".{self.target.name}.lock")
+
+    def complete(self) -> bool:
+        """Whether an earlier download of this repository and revision went to its end."""
+        try:
+            return bool(json.loads((self.target / MARKER).read_text()) == self._identity())
+        except (OSError, ValueError):
+            return False
+
+    def mark_complete(self) -> None:
+        """Says so to every later start; atomic."""
+        staged = self.target / f"{MARKER}.new"
+        staged.write_text(json.dumps(self._identity()))
+        staged.replace(self.target / MARKER)
+
+    def _identity(self) -> dict[str, str]:
+        return {"repository": self.repository, "revision": self.revision}
+
+    @contextmanager
+    def locked(self, waiting: Callable[[], None]) -> Iterator[None]:
+        """Holds the volume's lock, which dies with its holder; calls `waiting` once when another has it."""
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if not _try_lock(descriptor):
+                waiting()
+                while not _try_lock(descriptor):
+                    time.sleep(POLL_SECONDS)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def announce(self, total_bytes: int) -> None:
+        """Tells those who wait for the lock how much there is to fetch."""
+        self.lock_path.write_text(str(total_bytes))
+
+    def total_bytes(self) -> int | None:
+        """What the lock's holder announced."""
+        try:
+            return int(self.lock_path.read_text())
+        except (OSError, ValueError):
+            return None
+
+    def done_bytes(self) -> int:
+        """What lies in the target, half-fetched files too."""
+        return sum(_size(Path(folder) / name) for folder, _, names in os.walk(self.target) for name in names)
+
+    def require_space(self, total_bytes: int) -> None:
+        """Raises DownloadError when the volume cannot hold what is missing."""
+        missing = total_bytes - self.done_bytes()
+        free = shutil.disk_usage(self.target.parent).free
+        if missing > free:
+            raise self.no_space(f"{_gib(missing)} are missing and {_gib(free)} are free")
+
+    def no_space(self, told: str) -> DownloadError:
+        """The error of a volume that is full."""
+        return DownloadError(
+            "no-space",
+            f"the volume at {self.target.parent} is too small: {told}. "
+            "Set cache.claimName to a larger claim, or enlarge the one it names",
+        )
+
+    def no_access(self, error: OSError) -> DownloadError:
+        """The error of a volume that this user may not write to."""
+        return DownloadError(
+            "no-access",
+            f"the volume at {self.target.parent} cannot be written ({error.strerror}) by user {os.getuid()}: "
+            "use a claim that is not read-only and that the pod's fsGroup may write",
+        )
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0  # Renamed or removed meanwhile.
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
