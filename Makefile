@@ -82,6 +82,7 @@ format: .venv/.synced ## put the code into its form
 generate: .venv/.synced ## write again what is generated from the types: CRD, chart's copy, manifests
 	$(KIND) tools --for chart
 	$(PYTHON) -m sirocco_operator.api.crd
+	$(PYTHON) -m sirocco_operator.status.reference
 
 .PHONY: tools
 tools: .venv/.synced ## build the pinned tools into the cache folder

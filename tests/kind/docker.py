@@ -106,6 +106,13 @@ def build(
     run_logged(command, log, advice=advice, env=BUILDKIT)
 
 
+def prune(*, all_caches: bool) -> None:
+    """Remove our images that have lost their tag, and, in a Docker of our own, build caches beyond 12 GB."""
+    docker("image", "prune", "--force", "--filter", f"label={KEY_LABEL}", seconds=300)
+    if all_caches:
+        docker("builder", "prune", "--force", "--keep-storage", "12GB", seconds=300)
+
+
 def base_key(image: str) -> str:
     """Return what a build on this image depends on: its key when it is ours, else its name."""
     return key_of(image, image_key(image) or "")

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.kind import base, config, docker, versions
+from tests.kind import base, config, docker, host, versions
 from tests.kind.keys import files_below, files_key, key_of
 from tests.kind.paths import REPOSITORY, WORK
 from tests.kind.steps import StepError, run_logged, say, step
@@ -72,6 +72,8 @@ def ensure() -> None:
             with step(f"build {image.tag}"):
                 _build(image, key)
             built += 1
+    if built:
+        docker.prune(all_caches=host.started_here() is not None)
     say(f"images: {built} built, {len(IMAGES) - built} current")
 
 

@@ -91,13 +91,15 @@ def run_logged(
 
 def _wait_with_progress(process: subprocess.Popen[bytes], log: Path) -> int:
     started = time.monotonic()
+    shown = ""
     try:
         while True:
             try:
                 return process.wait(timeout=PROGRESS_SECONDS)
             except subprocess.TimeoutExpired:
                 last = log_tail(log, 1).strip()[:110]
-                say(f"    … {time.monotonic() - started:.0f} s  {last}")
+                say(f"    … {time.monotonic() - started:.0f} s  {last if last != shown else ''}".rstrip())
+                shown = last
     except BaseException:
         process.terminate()
         process.wait(timeout=30)
