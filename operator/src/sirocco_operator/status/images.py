@@ -86,7 +86,7 @@ ROWS = (
     Row(
         Reason.IMAGE_PULL,
         waits(PULL_REASONS, DENIED),
-        "the registry refuses {words}",
+        "the registry refuses it: {words}",
         "correct the name, or name a Secret with its credentials in imagePullSecrets",
     ),
     Row(

@@ -79,7 +79,7 @@ def termination(pod: Manifest, container: str) -> Mapping[str, Any] | None:
 
 def is_running(pod: Manifest, container: str) -> bool:
     """The container's process runs."""
-    return bool((container_status(pod, container).get("state") or {}).get("running"))
+    return (container_status(pod, container).get("state") or {}).get("running") is not None
 
 
 def has_started(pod: Manifest) -> bool:

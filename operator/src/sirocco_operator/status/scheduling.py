@@ -100,7 +100,7 @@ def _shortage(view: View) -> Shortage | None:
     resource = view.model.spec.gpu_resource
     if view.model.spec.device is not Device.GPU:
         return None
-    insufficient = re.compile(rf"(\d+) Insufficient {re.escape(resource)}(?![\w./-])")
+    insufficient = re.compile(rf"(\d+) Insufficient {re.escape(resource)}(?!\.?[\w/-])")
     for pod, words in _unschedulable(view):
         if found := insufficient.search(words):
             nodes = view.observed.nodes

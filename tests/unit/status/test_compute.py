@@ -1,0 +1,151 @@
+"""The whole status: its fields, its conditions, and that it is still while nothing changes."""
+
+from typing import Any
+
+import pytest
+
+from sirocco_operator.status.compute import compute, invalid
+from sirocco_operator.status.observed import Observed, Refusal, RefusalCause
+from sirocco_operator.status.reasons import MEANINGS, Reason
+from sirocco_operator.status.table import TABLE
+from sirocco_operator.status.text import masked
+from tests.unit.status import cluster
+
+LATER = "2026-11-23T21:30:00Z"
+
+
+def serving(replicas: int = 1) -> Observed:
+    model = cluster.model({"replicas": replicas, "tensorParallel": 2})
+    pods = [cluster.ready(model, str(number)) for number in range(replicas)]
+    return Observed(cluster.deployment(), pods)
+
+
+def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
+    return next(each for each in status["conditions"] if each["type"] == kind)
+
+
+def test_a_serving_model_has_every_field() -> None:
+    model = cluster.model({"tensorParallel": 2})
+
+    status = compute(model, serving(), {}, cluster.NOW)
+
+    common = {"reason": "Ready", "observedGeneration": 3, "lastTransitionTime": cluster.NOW}
+    assert status == {
+        "observedGeneration": 3,
+        "reason": "Ready",
+        "message": "1 of 1 replicas serve",
+        "replicas": 1,
+        "readyReplicas": 1,
+        "gpus": 2,
+        "selector": "app.kubernetes.io/managed-by=sirocco-operator,inference.sirocco.dev/model=mistral",
+        "endpoint": "http://mistral.default.svc",
+        "conditions": [
+            {"type": "Ready", "status": "True", "message": "1 of 1 replicas serve", **common},
+            {"type": "Progressing", "status": "False", "message": "", **common},
+            {"type": "Degraded", "status": "False", "message": "", **common},
+        ],
+    }
+
+
+def test_gpus_count_only_for_pods_that_have_a_node() -> None:
+    model = cluster.model({"tensorParallel": 2})
+    pods = [cluster.ready(model, "a"), cluster.unscheduled(model, "0/1 nodes are available", "b")]
+
+    assert compute(model, Observed(pods=pods), {}, cluster.NOW)["gpus"] == 2
+
+
+def test_the_same_observation_gives_the_same_status_at_any_time() -> None:
+    model = cluster.model({"tensorParallel": 2})
+    first = compute(model, serving(), {}, cluster.NOW)
+
+    assert compute(model, serving(), first, LATER) == first
+
+
+def test_a_condition_that_changes_has_the_time_of_its_change() -> None:
+    model = cluster.model({"tensorParallel": 2})
+    before = compute(model, Observed(), {}, cluster.NOW)
+
+    after = compute(model, serving(), before, LATER)
+
+    assert condition(after, "Ready")["lastTransitionTime"] == LATER
+    assert condition(after, "Degraded")["lastTransitionTime"] == cluster.NOW
+
+
+def test_the_order_in_which_pods_are_listed_does_not_matter() -> None:
+    model = cluster.model({"replicas": 2})
+    pods = [
+        cluster.crashed(cluster.pod(model, "a"), "KeyError: 1"),
+        cluster.crashed(cluster.pod(model, "b"), "KeyError: 2"),
+    ]
+
+    assert cluster.told(model, *pods) == cluster.told(model, *reversed(pods))
+
+
+def test_a_model_that_serves_is_ready_whatever_is_told_of_its_other_pods() -> None:
+    model = cluster.model({"replicas": 2})
+    pods = [cluster.ready(model, "a"), cluster.crashed(cluster.pod(model, "b"), "KeyError: 1")]
+
+    status = compute(model, Observed(cluster.deployment(), pods), {}, cluster.NOW)
+
+    assert (condition(status, "Ready")["status"], status["reason"]) == ("True", "EngineCrashed")
+    assert condition(status, "Degraded")["status"] == "True"
+
+
+def test_an_invalid_resource_keeps_what_was_said_of_its_children() -> None:
+    before = compute(cluster.model({"tensorParallel": 2}), serving(), {}, cluster.NOW)
+
+    status = invalid({"name": "mistral", "generation": 4}, "spec.replicas: too many", before, LATER)
+
+    assert (status["reason"], status["observedGeneration"]) == ("InvalidSpec", 4)
+    assert status["message"].startswith("spec.replicas: too many: correct the fields")
+    assert {key: status[key] for key in ("readyReplicas", "selector", "endpoint")} == {
+        key: before[key] for key in ("readyReplicas", "selector", "endpoint")
+    }
+    assert condition(status, "Ready")["status"] == "Unknown"
+    assert condition(status, "Degraded")["status"] == "True"
+
+
+def test_an_invalid_resource_that_never_served_is_not_ready() -> None:
+    status = invalid({"name": "mistral", "generation": 1}, "spec.model: field required", {}, cluster.NOW)
+
+    assert condition(status, "Ready")["status"] == "False"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token hf_abcdefghijklmnopqrst refused",
+        "GET https://user:hunter2secret@hub.example.com/x",
+        "Authorization: Bearer abcdefgh12345678",
+        "https://s3.example.com/x?X-Amz-Signature=deadbeef1234&x=1",
+        "key AKIAABCDEFGHIJKLMNOP in use",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+    ],
+)
+def test_secrets_in_quoted_words_are_masked(text: str) -> None:
+    refusal = Refusal(RefusalCause.REJECTED, "Deployment", "mistral", text)
+
+    _, message = cluster.told(cluster.model(), refusals=[refusal])
+
+    assert "***" in message
+    for secret in ("hf_abc", "hunter2", "abcdefgh12345678", "deadbeef1234", "AKIA", "c2lnbmF0dXJl"):
+        assert secret not in message
+
+
+def test_ordinary_words_are_not_masked() -> None:
+    text = 'secret "hf" not found in http://mistral.default.svc:80/v1 for hf_model'
+
+    assert masked(text) == text
+
+
+def test_a_long_quotation_leaves_room_for_the_fix() -> None:
+    refusal = Refusal(RefusalCause.REJECTED, "Deployment", "mistral", "no " * 2000)
+
+    _, message = cluster.told(cluster.model(), refusals=[refusal])
+
+    assert len(message) <= 1024
+    assert message.endswith("…: change what it complains of, or the policy")
+
+
+def test_every_reason_has_a_meaning_and_a_row() -> None:
+    assert set(MEANINGS) == set(Reason) == {row.reason for row in TABLE}

@@ -1,0 +1,224 @@
+"""Why the engine ended: each text is the one that vLLM 0.32 or the kubelet writes."""
+
+import pytest
+
+from tests.unit.status import cluster
+
+FIELDS = " [type=value_error, input_value=ArgsKwargs((), {'model': ...}), input_type=ArgsKwargs]"
+CORE = "(EngineCore pid=153) ERROR 11-23 20:42:07 [core.py:1510] "
+
+CAUSES = [
+    (
+        "ValueError: To serve at least one request with the model's max seq len (190000), (4.08 GiB KV cache "
+        "is needed, which is larger than the available KV cache memory (1.0 GiB). Try increasing "
+        "`gpu_memory_utilization`",
+        "KVCacheTooSmall",
+        "lower engine.maxModelLen",
+    ),
+    (
+        "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`",
+        "KVCacheTooSmall",
+        "lower engine.maxModelLen",
+    ),
+    (
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 224.00 MiB. GPU 0 has a total",
+        "OutOfGPUMemory",
+        "raise tensorParallel",
+    ),
+    (
+        "ValueError: Free memory on device cuda:0 (2.1/79.1 GiB) on startup is less than desired GPU memory "
+        "utilization (0.92, 72.8 GiB). Decrease GPU memory utilization or reduce GPU memory used by others",
+        "OutOfGPUMemory",
+        "something else uses this GPU",
+    ),
+    ("vllm serve: error: unrecognized arguments: --no-such-flag", "UnknownArgument", "correct engine.args"),
+    (
+        "vllm serve: error: argument --load-format: expected one argument",
+        "UnknownArgument",
+        "correct engine.args",
+    ),
+    (
+        "RuntimeError: Failed to load the model config. If the model is a custom model not yet available in "
+        "the HuggingFace transformers library, consider setting `trust_remote_code=True` in LLM or using the "
+        "`--trust-remote-code` flag in the CLI.",
+        "RemoteCodeRefused",
+        "read that code",
+    ),
+    (
+        f"  Value error, Model architectures ['NewForCausalLM'] are not supported for now.{FIELDS}",
+        "ModelUnsupported",
+        "use a newer serving image",
+    ),
+    (
+        "  Value error, The checkpoint you are trying to load has model type `new` but Transformers does not "
+        f"recognize this architecture.{FIELDS}",
+        "ModelUnsupported",
+        "use a newer serving image",
+    ),
+    (
+        "RuntimeError: Cannot find any model weights with `/model`",
+        "ModelFilesInvalid",
+        "correct model.uri",
+    ),
+    (
+        "huggingface_hub.errors.HFValidationError: Repo id must be in the form 'repo_name' or "
+        "'namespace/repo_name': '/model/a'.",
+        "ModelFilesInvalid",
+        "correct model.uri",
+    ),
+    (
+        "  Value error, User-specified max_model_len (99999) is greater than the derived max_model_len "
+        f"(max_position_embeddings=32768 or model_max_length=None in model's config.json).{FIELDS}",
+        "EngineSettingRefused",
+        "lower engine.maxModelLen",
+    ),
+    (
+        "  Value error, Total number of attention heads (9) must be divisible by tensor parallel size (2)."
+        f"{FIELDS}",
+        "EngineSettingRefused",
+        "choose a tensorParallel that divides",
+    ),
+    (
+        "ValueError: Bfloat16 is only supported on GPUs with compute capability of at least 8.0.",
+        "EngineSettingRefused",
+        "change engine.dtype",
+    ),
+    (
+        f"  Value error, Unknown quantization method: awk. Must be one of ['awq', 'fp8'].{FIELDS}",
+        "EngineSettingRefused",
+        "change engine.dtype or engine.quantization",
+    ),
+    (
+        "  Value error, World size (4) is larger than the number of available GPUs (2) in this node.",
+        "GPUUnavailable",
+        "look at the node's driver",
+    ),
+    (
+        "RuntimeError: NCCL error: unhandled system error (run with NCCL_DEBUG=INFO for details)",
+        "GPUFault",
+        "if it comes again on the same node",
+    ),
+    (
+        "RuntimeError: CUDA error: an illegal memory access was encountered",
+        "GPUFault",
+        "if it comes again on the same node",
+    ),
+    (
+        "sirocco serving: config: drain.settle_seconds: must be 0 or more",
+        "ServingSettingsInvalid",
+        "use a serving image of this operator's version",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "reason", "fix"), CAUSES)
+def test_a_crash_is_told_by_its_cause_and_a_fix(line: str, reason: str, fix: str) -> None:
+    model = cluster.model()
+    log = f"    raise ValueError(\n{line}\n    For further information visit https://errors.pydantic.dev\n"
+
+    told, message = cluster.told(model, cluster.crashed(cluster.pod(model), log))
+
+    cause = line.strip().removeprefix("Value error, ").removesuffix(FIELDS).rstrip(".")
+    assert told == reason
+    assert f"{cause}: {fix}" in message
+
+
+def test_the_prefix_of_a_process_is_left_out() -> None:
+    model = cluster.model()
+    log = f"{CORE}ValueError: No available memory for the cache blocks.\n"
+
+    _, message = cluster.told(model, cluster.crashed(cluster.pod(model), log))
+
+    assert message.startswith("ValueError: No available memory for the cache blocks: ")
+
+
+def test_a_cause_before_the_final_traceback_is_found() -> None:
+    model = cluster.model()
+    log = (
+        f"{CORE}torch.OutOfMemoryError: CUDA out of memory.\n"
+        "Traceback (most recent call last):\n"
+        "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}\n"
+    )
+
+    assert cluster.told(model, cluster.crashed(cluster.pod(model), log))[0] == "OutOfGPUMemory"
+
+
+def test_an_unknown_crash_is_told_by_its_exception_rather_than_what_comes_after() -> None:
+    model = cluster.model()
+    log = (
+        '  File "x.py", line 3, in main\n'
+        "KeyError: 'layers.40.weight'\n"
+        "(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above.\n"
+        "/usr/lib/resource_tracker.py:254: UserWarning: resource_tracker: There appear to be 1 leaked\n"
+        "  warnings.warn('resource_tracker'\n"
+    )
+
+    assert cluster.told(model, cluster.crashed(cluster.pod(model), log)) == (
+        "EngineCrashed",
+        "exit code 1, KeyError: 'layers.40.weight': "
+        "see `kubectl logs -c vllm` of the pod, with --previous after a restart",
+    )
+
+
+def test_a_crash_without_words_is_told_by_its_exit_code() -> None:
+    model = cluster.model()
+
+    assert cluster.told(model, cluster.crashed(cluster.pod(model), "", exit_code=139))[1].startswith(
+        "exit code 139: see"
+    )
+
+
+def test_a_crash_stays_told_while_the_engine_starts_again() -> None:
+    model = cluster.model()
+    ended = cluster.end("torch.OutOfMemoryError: CUDA out of memory.")
+    again = cluster.with_container(cluster.pod(model), "vllm", {"running": {}}, ended)
+
+    assert cluster.told(model, again) == cluster.told(
+        model, cluster.crashed(cluster.pod(model), "torch.OutOfMemoryError: CUDA out of memory.")
+    )
+
+
+def test_a_crash_before_the_engine_came_up_again_is_history() -> None:
+    model = cluster.model()
+    up = cluster.with_container(
+        cluster.pod(model), "vllm", {"running": {}}, cluster.end("KeyError: 1"), started=True
+    )
+
+    assert cluster.told(model, up)[0] == "Loading"
+
+
+def test_a_container_killed_for_its_memory_names_the_limit() -> None:
+    model = cluster.model({"resources": {"limits": {"memory": "24Gi"}}})
+    pod = cluster.crashed(cluster.pod(model), exit_code=137, reason="OOMKilled")
+
+    reason, message = cluster.told(model, pod)
+
+    assert reason == "OutOfMemory"
+    assert message.startswith("the kernel killed the engine for using more memory than its limit of ")
+    assert message.endswith(": raise resources.limits.memory")
+
+
+@pytest.mark.parametrize(("probe", "reason"), [("startup", "StartupTimeout"), ("liveness", "PodsUnhealthy")])
+def test_a_kill_by_a_probe_is_told(probe: str, reason: str) -> None:
+    model = cluster.model()
+    pod = cluster.crashed(cluster.pod(model), "INFO: Shutting down", exit_code=0, reason="Completed")
+    kill = cluster.event(pod, "Killing", f"Container vllm failed {probe} probe, will be restarted")
+
+    assert cluster.told(model, pod, events=[kill])[0] == reason
+
+
+def test_a_kill_by_a_probe_before_this_crash_is_history() -> None:
+    model = cluster.model()
+    pod = cluster.crashed(cluster.pod(model), "KeyError: 1")
+    message = "Container vllm failed liveness probe, will be restarted"
+    kill = cluster.event(pod, "Killing", message, at="2026-11-23T19:00:00Z")
+
+    assert cluster.told(model, pod, events=[kill])[0] == "EngineCrashed"
+
+
+def test_an_engine_that_stops_answering_is_unhealthy() -> None:
+    model = cluster.model()
+    pod = cluster.running(cluster.pod(model), "vllm", started=True)
+    failed = cluster.event(pod, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")
+
+    assert cluster.told(model, pod, events=[failed])[0] == "PodsUnhealthy"

@@ -1,0 +1,18 @@
+"""docs/status.md."""
+
+from pathlib import Path
+
+from sirocco_operator.status.reasons import Reason
+from sirocco_operator.status.reference import PATH, render
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_page_in_docs_is_the_one_that_the_table_gives() -> None:
+    written = (ROOT / PATH).read_text(encoding="utf-8")
+
+    assert written == render(), "write it again: python -m sirocco_operator.status.reference"
+
+
+def test_the_page_has_every_reason_once() -> None:
+    assert all(render().count(f"| `{reason}` |") == 1 for reason in Reason)
