@@ -130,16 +130,12 @@ def read(filename: str) -> Iterator[Document]:
 def load(document: Document, namespace: str | None) -> InferenceModel | None:
     """The document's model; None for another kind, which belongs to somebody else; raises RefusedError."""
     content = document.content
-    if not isinstance(content, Mapping):
+    if not isinstance(content, Mapping) or "kind" not in content:
         raise RefusedError(
-            f"{document.place}: not a Kubernetes object: start it with apiVersion, kind and metadata"
+            f"{document.place}: not a Kubernetes object: it has apiVersion, kind, metadata and spec"
         )
-    if content.get("kind") != KIND:
+    if content["kind"] != KIND:
         return None
-    if content.get("apiVersion") != API_VERSION:
-        raise RefusedError(
-            f"{document.place}: apiVersion: {content.get('apiVersion')} is unknown: write {API_VERSION}"
-        )
     if found := problems(content):
         raise RefusedError(*(f"{document.place}: {problem}" for problem in found))
     metadata = content["metadata"]

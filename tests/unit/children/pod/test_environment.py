@@ -1,0 +1,37 @@
+"""The engine's environment."""
+
+import pytest
+
+from tests.unit.children.rendering import download, engine, environment
+
+pytestmark = pytest.mark.unit
+
+OURS = {
+    "VLLM_PLUGINS": "sirocco",
+    "SIROCCO_SERVING_CONFIG": "/etc/sirocco/serving.json",
+    "VLLM_ENGINE_READY_TIMEOUT_S": "1800",
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+
+
+def test_the_engine_loads_our_plugin_stays_offline_and_reports_nothing() -> None:
+    assert environment(engine()) == OURS
+
+
+def test_on_a_cpu_threads_are_not_bound() -> None:
+    assert environment(engine(device="cpu")) == {**OURS, "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+
+
+def test_the_users_variables_are_added() -> None:
+    given = [{"name": "VLLM_LOGGING_LEVEL", "value": "DEBUG"}]
+    assert environment(engine(engine={"env": given})) == {**OURS, "VLLM_LOGGING_LEVEL": "DEBUG"}
+
+
+def test_an_empty_value_is_left_out_as_the_api_server_does() -> None:
+    assert {"name": "EMPTY"} in engine(engine={"env": [{"name": "EMPTY"}]})["env"]
+
+
+def test_a_proxy_or_mirror_of_the_users_reaches_the_download() -> None:
+    given = [{"name": "HF_ENDPOINT", "value": "http://mirror"}]
+    assert environment(download(engine={"env": given})) == {"HF_ENDPOINT": "http://mirror"}

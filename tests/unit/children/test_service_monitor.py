@@ -1,0 +1,28 @@
+"""What Prometheus scrapes."""
+
+import pytest
+
+from sirocco_operator.children.labels import labels, selector
+from tests.unit.children.rendering import SETTINGS, a_model, children
+
+pytestmark = pytest.mark.unit
+
+
+def test_metrics_of_the_models_pods_are_scraped() -> None:
+    assert children(a_model())["ServiceMonitor"]["spec"] == {
+        "selector": {"matchLabels": selector("mistral")},
+        "endpoints": [{"port": "http", "path": "/metrics", "interval": "15s"}],
+    }
+
+
+def test_turned_off_there_is_none() -> None:
+    assert "ServiceMonitor" not in children(a_model(monitoring={"enabled": False}))
+
+
+def test_the_operators_settings_give_interval_and_labels() -> None:
+    settings = SETTINGS.model_copy(
+        update={"service_monitor_interval": "1m", "service_monitor_labels": {"release": "prometheus"}}
+    )
+    monitor = children(a_model(), settings)["ServiceMonitor"]
+    assert monitor["spec"]["endpoints"][0]["interval"] == "1m"
+    assert monitor["metadata"]["labels"] == {"release": "prometheus", **labels("mistral")}
