@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from sirocco_operator.api.crd import CRD_FILES, crd_yaml, resource_schema
 from sirocco_operator.api.engine import Engine
 from sirocco_operator.api.engine_flags import OWNED_FLAGS
+from sirocco_operator.api.reference import REFERENCE_FILE, reference
 from sirocco_operator.api.schema import structural_schema
 from sirocco_operator.api.v1alpha1 import InferenceModelSpec
 
@@ -21,6 +22,11 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.parametrize("file", CRD_FILES, ids=str)
 def test_the_committed_crd_is_what_the_types_say(file: Path) -> None:
     assert (ROOT / file).read_text() == crd_yaml(), f"{file} is stale: run `make generate`"
+
+
+def test_the_committed_reference_is_what_the_types_say() -> None:
+    stale = f"{REFERENCE_FILE} is stale: run `make generate`"
+    assert (ROOT / REFERENCE_FILE).read_text() == reference(), stale
 
 
 def test_defaults_of_fields_become_the_servers() -> None:

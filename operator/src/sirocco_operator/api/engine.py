@@ -6,10 +6,12 @@ from pydantic import Field
 
 from sirocco_operator.api.base import ApiModel
 from sirocco_operator.api.engine_env import ENVIRONMENT_RULES
-from sirocco_operator.api.engine_flags import ARGUMENT_RULES
+from sirocco_operator.api.engine_flags import ARGUMENT_RULES, ARGUMENTS_RULES
 from sirocco_operator.api.rules import map_by, with_rules
 
-EngineArgument = Annotated[str, Field(min_length=1, max_length=2048)]
+EngineArgument = Annotated[
+    str, Field(min_length=1, max_length=2048, json_schema_extra=with_rules(*ARGUMENT_RULES))
+]
 
 
 class EnvVar(ApiModel):
@@ -76,7 +78,7 @@ class Engine(ApiModel):
         default=(),
         max_length=64,
         description="More `vllm serve` arguments; those that the operator owns are refused.",
-        json_schema_extra=with_rules(*ARGUMENT_RULES),
+        json_schema_extra=with_rules(*ARGUMENTS_RULES),
     )
     env: tuple[EnvVar, ...] = Field(
         default=(),

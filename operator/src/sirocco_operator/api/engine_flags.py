@@ -11,6 +11,10 @@ from typing import Final
 
 from sirocco_operator.api.rules import Rule
 
+# A flag without its value, as it is written and as vLLM's parser reads it.
+_GIVEN: Final = "self.find('^--?[^=.+ ]*')"
+_NAME: Final = f"{_GIVEN}.replace('_', '-').replace('--no-', '--')"
+
 
 @dataclass(frozen=True)
 class OwnedFlags:
@@ -20,20 +24,23 @@ class OwnedFlags:
     instead: str
 
     def rule(self) -> Rule:
-        """The rule on `engine.args`."""
-        owned = ", ".join(f"'{name}'" for name in self.names)
-        expression = f"{_NAMES}.all(n, ![{owned}].exists(o, o.startsWith(n)))"
+        """The rule on one item of `engine.args`."""
+        owned = f"[{', '.join(_quote(name) for name in self.names)}].exists(o, o.startsWith({_NAME}))"
         # argparse takes the value of a one-letter flag in the same word: -qawq.
         for letter in (name for name in self.names if len(name) == 2):
-            expression += f" && !self.exists(a, a.startsWith('{letter}'))"
+            owned += f" || self.startsWith({_quote(letter)})"
         flags = ", ".join(self.names)
-        return Rule(expression, f"engine.args may not set {flags} (in any spelling): {self.instead}")
+        sentence = f"({flags}, in any spelling): {self.instead}"
+        return Rule(
+            f"!self.matches('^-.') || !({owned})",
+            f"engine.args may not set flags of the operator {sentence}",
+            f"'engine.args may not set ' + {_GIVEN} + {_quote(' ' + sentence)}",
+        )
 
 
-# The names of the flags given, as vLLM's parser reads them.
-_NAMES: Final = (
-    "self.filter(a, a.matches('^-.')).map(a, a.find('^--?[^=.+ ]*').replace('_', '-').replace('--no-', '--'))"
-)
+def _quote(text: str) -> str:
+    """A CEL string; none of the texts holds a backslash."""
+    return '"' + text.replace('"', '\\"') + '"'
 
 
 def _field(field: str, *names: str) -> OwnedFlags:
@@ -128,21 +135,25 @@ OWNED_FLAGS: Final = (
     OwnedFlags(("--shutdown-timeout",), "the serving layer finishes requests before the pod ends; remove it"),
 )
 
-FORM_RULES: Final = (
+# Rules of the whole list.
+ARGUMENTS_RULES: Final = (
     Rule(
         "self.size() == 0 || self[0].matches('^-.')",
         "engine.args starts with a flag such as --max-logprobs: the model is model.uri, "
         "and `vllm serve` takes no other positional argument",
     ),
+)
+
+# Rules of each item.
+ARGUMENT_RULES: Final = (
     Rule(
-        "self.all(a, !a.matches('^--[^=]*[ \\t]'))",
-        "engine.args holds a flag and its value in one item with a space between: "
+        "!self.matches('^--[^=]*[ \\t]')",
+        "an item of engine.args holds a flag and its value with a space between: "
         "write --flag=value, or two items",
     ),
     Rule(
-        "self.all(a, a != '--')",
+        "self != '--'",
         "engine.args may not hold --, after which everything is a positional argument: remove it",
     ),
+    *(flags.rule() for flags in OWNED_FLAGS),
 )
-
-ARGUMENT_RULES: Final = (*FORM_RULES, *(flags.rule() for flags in OWNED_FLAGS))
