@@ -37,13 +37,6 @@ def state(model: dict[str, Any]) -> str:
     return f"{status.get('reason', 'not seen by the operator yet')}: {status.get('message', '')}".rstrip(": ")
 
 
-def is_ready(model: dict[str, Any]) -> bool:
-    """As many replicas serve as are wanted, and the status speaks of this specification."""
-    status = model.get("status") or {}
-    seen = status.get("observedGeneration") == model["metadata"]["generation"]
-    return seen and status.get("reason") == "Ready"
-
-
 def wait_until_ready(kubectl: Kubectl, name: str) -> None:
     """Follow the model's status and print it whenever it changes."""
     started = time.monotonic()
@@ -57,18 +50,18 @@ def wait_until_ready(kubectl: Kubectl, name: str) -> None:
             printed = text
             lead = f"    {time.monotonic() - started:4.0f} s  "
             say(textwrap.fill(text, 110, initial_indent=lead, subsequent_indent=" " * len(lead)))
-        return is_ready(objects[name])
+        return models.reason(objects[name]) == "Ready"
 
     with kubectl.watch("inferencemodels", name) as watch:
         watch.until(look, f"model {name} to be ready", READY_SECONDS)
 
 
-def answer(kubectl: Kubectl, model: dict[str, Any]) -> str:
+def answer(kubectl: Kubectl, name: str, served: str) -> str:
     """Ask from a pod inside the cluster, through the Service."""
     client = Client(kubectl, "sirocco-demo")
     client.start()
     try:
-        return client.chat(model["metadata"]["name"], QUESTION)
+        return client.chat(name, QUESTION, served)
     finally:
         client.stop()
 
@@ -78,6 +71,7 @@ def demo() -> None:
     kubectl = Kubectl(NAMESPACE)
     model = models.sample()
     name = model["metadata"]["name"]
+    served = (model["spec"].get("servedNames") or [name])[0]
     cluster.ensure()
     with step(f"helm upgrade --install {release.NAME} charts/sirocco"):
         release.Release().install()
@@ -87,9 +81,8 @@ def demo() -> None:
         wait_until_ready(kubectl, name)
     say("\n" + kubectl.run("get", "imodel", name))
     with step("Ask through the Service, from a pod in the cluster"):
-        text = answer(kubectl, model)
+        text = answer(kubectl, name, served)
     say(f"\n  Question: {QUESTION}\n  Answer:   {text.strip()}")
-    served = (model["spec"].get("servedNames") or [name])[0]
     sample = models.SAMPLE.relative_to(REPOSITORY)
     say(NEXT.format(bin=BIN, name=name, served=served, question=QUESTION, sample=sample))
 

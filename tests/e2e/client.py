@@ -78,10 +78,10 @@ class Client:
         text = "" if body is None else json.dumps(body)
         return Answer(**json.loads(self.kubectl.run(*command, method, url, stdin=text, timeout=180)))
 
-    def chat(self, model: str, question: str, tokens: int = 32) -> str:
-        """Ask a model by its Service, at temperature 0; returns the answer's text."""
+    def chat(self, model: str, question: str, served: str = "", tokens: int = 32) -> str:
+        """Ask a model by its Service and served name, at temperature 0; returns the answer's text."""
         body = {
-            "model": model,
+            "model": served or model,
             "messages": [{"role": "user", "content": question}],
             "temperature": 0,
             "max_tokens": tokens,

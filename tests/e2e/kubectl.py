@@ -9,9 +9,9 @@ from tests.e2e.watch import Watch
 from tests.kind.paths import BIN
 
 CONTEXT: Final = "kind-sirocco"
-MODEL_LABEL: Final = "inference.sirocco.dev/model"
 
 Object = dict[str, Any]
+Objects = list[Object]
 Value = TypeVar("Value")
 
 
@@ -55,10 +55,16 @@ class Kubectl:
         output = self.run("get", kind, name, "--output", "json", "--ignore-not-found")
         return json.loads(output) if output.strip() else None
 
-    def list(self, kind: str, selector: str = "") -> list[Object]:
+    def list(self, kind: str, selector: str = "") -> Objects:
         """The objects of one kind, or of several separated by commas."""
         output = self.run("get", kind, "--selector", selector, "--output", "json")
-        items: list[Object] = json.loads(output)["items"]
+        items: Objects = json.loads(output)["items"]
+        return items
+
+    def list_everywhere(self, kind: str, selector: str = "") -> Objects:
+        """The objects of one kind in all namespaces."""
+        output = self.run("get", kind, "--all-namespaces", "--selector", selector, "--output", "json")
+        items: Objects = json.loads(output)["items"]
         return items
 
     def patch(self, kind: str, name: str, change: Mapping[str, Any]) -> None:
@@ -102,7 +108,7 @@ class Kubectl:
         self,
         kind: str,
         name: str,
-        condition: Callable[[Object], Value],
+        condition: Callable[[Object], Value | None],
         describe: str,
         deadline: float = 300,
     ) -> Value:

@@ -1,5 +1,7 @@
 """The InferenceModels that the tests apply."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
@@ -9,12 +11,13 @@ from tests.kind.paths import REPOSITORY
 WEIGHTS: Final = "oci://sirocco/smollm2-135m-instruct:1"
 STANDIN_IMAGE: Final = "sirocco/standin:dev"
 STOCK_IMAGE: Final = "sirocco/vllm-cpu:0.32.0"
+OURS: Final = "app.kubernetes.io/managed-by=sirocco-operator"
 SAMPLE: Final = REPOSITORY / "manifests" / "smollm2-cpu.yaml"
 
 Manifest = dict[str, Any]
 
 
-def sample(path: Any = SAMPLE) -> Manifest:
+def sample(path: Path = SAMPLE) -> Manifest:
     """The sample that everyone can run, as a person would apply it."""
     manifest: Manifest = yaml.safe_load(path.read_text())
     return manifest
@@ -35,3 +38,21 @@ def stand_in(name: str, **spec: Any) -> Manifest:
     engine = {"image": STANDIN_IMAGE, **spec.pop("engine", {})}
     resources = {"requests": {"cpu": "20m", "memory": "64Mi"}}
     return inference_model(name, **{"device": "cpu", "engine": engine, "resources": resources, **spec})
+
+
+def reason(model: Mapping[str, Any] | None) -> str:
+    """The status' reason, once the operator has seen the present specification; else the empty string."""
+    status = (model or {}).get("status") or {}
+    if not model or status.get("observedGeneration") != model["metadata"]["generation"]:
+        return ""
+    return str(status.get("reason", ""))
+
+
+def message(model: Mapping[str, Any]) -> str:
+    """The status' sentence."""
+    return str(model["status"]["message"])
+
+
+def of(name: str) -> str:
+    """The selector of a model's objects."""
+    return f"inference.sirocco.dev/model={name}"

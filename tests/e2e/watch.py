@@ -4,24 +4,14 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import IO, Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 Object = dict[str, Any]
 Value = TypeVar("Value")
 
 RESTART_SECONDS: Final = 1.0
-
-
-def decoded(stream: IO[str]) -> Iterator[Object]:
-    """The JSON values of a stream that kubectl writes one after another, indented over many lines."""
-    lines: list[str] = []
-    for line in stream:
-        lines.append(line)
-        if line.rstrip() == "}":
-            yield json.loads("".join(lines))
-            lines = []
 
 
 class Watch:
@@ -74,8 +64,8 @@ class Watch:
             stdout, stderr = self._process.stdout, self._process.stderr
             assert stdout
             assert stderr
-            for event in decoded(stdout):
-                self._take(event)
+            for line in stdout:
+                self._take(json.loads(line))
             self._error = stderr.read()
             self._process.wait()
             self._closed.wait(RESTART_SECONDS)

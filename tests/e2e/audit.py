@@ -1,0 +1,36 @@
+"""The API server's audit log, in the node: who wrote what."""
+
+import json
+from typing import Final
+
+from tests.e2e import release
+from tests.kind.docker import docker
+
+LOG: Final = "/var/log/kubernetes/audit.log"
+OPERATOR_USER: Final = f"system:serviceaccount:{release.NAMESPACE}:{release.OPERATOR}"
+WRITES: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+
+
+def position() -> int:
+    """Where the log ends now, in bytes."""
+    return int(docker("exec", release.NODE, "stat", "--format", "%s", LOG))
+
+
+def operator_writes(since: int) -> list[str]:
+    """Every write of the operator after a position, but for the Lease's: when, what and how it ended."""
+    lines = docker("exec", release.NODE, "tail", "--bytes", f"+{since + 1}", LOG).splitlines()
+    return [
+        f"{event['requestReceivedTimestamp']} {event['verb']} {event['requestURI']}"
+        f" -> {event.get('responseStatus', {}).get('code')}"
+        for event in (json.loads(line) for line in lines if OPERATOR_USER in line)
+        if event["user"]["username"] == OPERATOR_USER
+        and event["stage"] == "ResponseComplete"
+        and event["verb"] in WRITES
+        and event.get("objectRef", {}).get("resource") != "leases"
+    ]
+
+
+def operator_requests(since: int) -> int:
+    """How many requests of the operator ended after a position: shows that it is there and the log is on."""
+    lines = docker("exec", release.NODE, "tail", "--bytes", f"+{since + 1}", LOG).splitlines()
+    return sum(OPERATOR_USER in line and '"ResponseComplete"' in line for line in lines)

@@ -1,0 +1,88 @@
+"""What end-to-end tests share: the cluster, the operator in it, a client pod, one real model."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.e2e import cluster, models, release
+from tests.e2e.client import Client
+from tests.e2e.diagnosis import diagnose
+from tests.e2e.kubectl import Kubectl
+from tests.e2e.namespaces import fresh_namespace
+from tests.e2e.watch import Watch
+
+NAMESPACE: Final = "sirocco-e2e"
+SHARED: Final = "shared"
+
+
+@dataclass(frozen=True)
+class SharedModel:
+    """The real model that many tests ask, and each state that it was seen in."""
+
+    name: str
+    history: list[dict[str, Any]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is in this folder."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to a failure's report what a person would look at in the cluster."""
+    report = yield
+    if report.failed and item.path.is_relative_to(Path(__file__).parent):
+        report.sections.append(("cluster", diagnose([NAMESPACE, release.NAMESPACE])))
+    return report
+
+
+@pytest.fixture(scope="session")
+def operator() -> Kubectl:
+    """The operator, installed and available; returns kubectl in its namespace."""
+    cluster.ensure()
+    release.Release().install()
+    release.renew_stale_pods()
+    return Kubectl(release.NAMESPACE)
+
+
+@pytest.fixture(scope="session")
+def kubectl(operator: Kubectl) -> Iterator[Kubectl]:
+    """A fresh namespace that admits only pods of the restricted kind."""
+    kubectl = Kubectl(NAMESPACE)
+    with fresh_namespace(kubectl):
+        yield kubectl
+
+
+@pytest.fixture(scope="session")
+def client(kubectl: Kubectl) -> Client:
+    """A pod inside the cluster that asks."""
+    client = Client(kubectl)
+    client.start()
+    return client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_start(kubectl: Kubectl) -> Iterator[Watch]:
+    """Begin to start the shared model at once: it loads while other tests run."""
+    with kubectl.watch("inferencemodels", SHARED) as watch:
+        manifest = models.sample()
+        manifest["metadata"] = {"name": SHARED}
+        kubectl.apply(manifest)
+        yield watch
+
+
+@pytest.fixture(scope="session")
+def shared(shared_start: Watch) -> SharedModel:
+    """The real model, ready."""
+    shared_start.until(
+        lambda objects: models.reason(objects.get(SHARED)) == "Ready", "the shared model to be ready", 600
+    )
+    return SharedModel(SHARED, list(shared_start.history))

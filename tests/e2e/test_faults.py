@@ -1,0 +1,74 @@
+"""The operator and the API server end without a word; the cluster still gets to what was asked for."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.e2e import leader, models, release
+from tests.e2e.kubectl import Kubectl
+from tests.kind.docker import docker
+from tests.waiting import eventually
+
+MODEL: Final = "survivor"
+
+
+@pytest.fixture(scope="module")
+def survivor(kubectl: Kubectl) -> Iterator[str]:
+    """A stopped model: its children are there, and no pods."""
+    kubectl.apply(models.stand_in(MODEL, replicas=0))
+    kubectl.until("imodel", MODEL, lambda one: models.reason(one) == "Stopped", "stopped")
+    yield MODEL
+    kubectl.delete("imodel", MODEL)
+
+
+def delete_deployment(kubectl: Kubectl) -> str:
+    """Delete the model's Deployment; returns the uid that it had."""
+    deployment = kubectl.get("deployment", MODEL)
+    assert deployment
+    kubectl.delete("deployment", MODEL, wait=False)
+    return str(deployment["metadata"]["uid"])
+
+
+def until_deployment_is_another(kubectl: Kubectl, uid: str) -> None:
+    """Wait until the Deployment is there again."""
+    kubectl.until("deployment", MODEL, lambda one: one["metadata"]["uid"] != uid, "there again")
+
+
+def test_another_takes_over_when_the_leader_is_killed(
+    survivor: str, operator: Kubectl, kubectl: Kubectl
+) -> None:
+    killed = eventually(lambda: leader.name(operator), 60, "a leader", interval=1)
+    operator.delete("pod", killed, now=True, wait=False)
+    deleted = delete_deployment(kubectl)
+    until_deployment_is_another(kubectl, deleted)
+    successor = eventually(lambda: leader.name(operator), 60, "another leader", interval=1)
+    assert successor != killed
+
+
+def test_desired_state_is_reached_after_a_restart_of_the_api_server(survivor: str, kubectl: Kubectl) -> None:
+    (container,) = in_node("crictl", "ps", "--quiet", "--name", "kube-apiserver").split()
+    deleted = delete_deployment(kubectl)
+    in_node("crictl", "stop", "--timeout", "0", container)
+    eventually(lambda: is_restarted(kubectl, container), 180, "the API server to be back", interval=1)
+    until_deployment_is_another(kubectl, deleted)
+    kubectl.patch("imodel", survivor, {"spec": {"servedNames": ["after-the-restart"]}})
+    kubectl.until(
+        "deployment",
+        survivor,
+        lambda one: "after-the-restart" in one["spec"]["template"]["spec"]["containers"][0]["args"],
+        "as the model says since",
+    )
+
+
+def in_node(*command: str) -> str:
+    """Run a program in the cluster's node."""
+    return docker("exec", release.NODE, *command)
+
+
+def is_restarted(kubectl: Kubectl, container: str) -> bool:
+    """Another container than that runs the API server, and it is ready."""
+    now = in_node("crictl", "ps", "--quiet", "--name", "kube-apiserver").split()
+    assert now, "no API server runs"
+    assert container not in now
+    return kubectl.run("get", "--raw", "/readyz") == "ok"

@@ -1,0 +1,77 @@
+"""The chart as a person installs, tests and removes it."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.e2e import models, release
+from tests.e2e.conftest import SharedModel
+from tests.e2e.kubectl import Kubectl
+from tests.e2e.namespaces import fresh_namespace
+from tests.e2e.release import Release
+
+SECOND: Final = "second"
+WATCHED: Final = "sirocco-e2e-watched"
+CRD: Final = "inferencemodels.inference.sirocco.dev"
+
+
+@pytest.fixture
+def watched() -> Iterator[Kubectl]:
+    """A namespace that an operator of its own is told to watch."""
+    with fresh_namespace(Kubectl(WATCHED)) as kubectl:
+        yield kubectl
+
+
+@pytest.fixture
+def first_operator_stopped(operator: Kubectl) -> Iterator[None]:
+    """The cluster-wide operator without pods, so that another one's work can be told from its own."""
+    operator.run("scale", f"deployment/{release.OPERATOR}", "--replicas=0")
+    operator.until_gone("pods", selector=f"app.kubernetes.io/instance={release.NAME}")
+    yield
+    release.Release().install()
+
+
+def test_chart_passes_its_own_test(operator: Kubectl) -> None:
+    assert "Succeeded" in Release().test()
+
+
+def test_helm_3_installs_an_operator_for_given_namespaces(
+    first_operator_stopped: None, watched: Kubectl, kubectl: Kubectl
+) -> None:
+    second = Release(SECOND, f"{WATCHED}-operator", "helm3")
+    values = {
+        **release.VALUES,
+        "replicas": 1,
+        "crds": {"install": False},
+        "watchNamespaces": [WATCHED],
+    }
+    with fresh_namespace(Kubectl(second.namespace)):
+        second.install(values)
+        try:
+            watched.apply(models.stand_in("inside", replicas=0))
+            kubectl.apply(models.stand_in("outside", replicas=0))
+            watched.until("imodel", "inside", lambda one: models.reason(one) == "Stopped", "stopped")
+            outside = kubectl.get("imodel", "outside")
+            assert outside
+            assert "status" not in outside
+            assert "Succeeded" in second.test()
+        finally:
+            kubectl.delete("imodel", "outside")
+            second.uninstall()
+
+
+def test_uninstalling_keeps_the_models_and_their_pods(
+    shared: SharedModel, operator: Kubectl, kubectl: Kubectl
+) -> None:
+    (before,) = kubectl.list("pods", models.of(shared.name))
+    Release().uninstall()
+    try:
+        assert not operator.get("deployment", release.OPERATOR)
+        assert kubectl.get("crd", CRD)
+        assert kubectl.get("imodel", shared.name)
+    finally:
+        Release().install()
+    kubectl.until("imodel", shared.name, lambda one: models.reason(one) == "Ready", "ready")
+    (after,) = kubectl.list("pods", models.of(shared.name))
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
