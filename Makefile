@@ -103,7 +103,7 @@ cluster-down: .venv/.synced ## remove the cluster, and stop Docker where `make c
 $(UV):
 	@echo "==> uv $(UV_VERSION)"
 	rm -rf $(UV_HOME).new
-	python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location --target $(UV_HOME).new uv==$(UV_VERSION) \
+	PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location --target $(UV_HOME).new uv==$(UV_VERSION) \
 	  || { echo "uv could not be installed: is pip there (Debian: apt-get install python3-pip) and PyPI reachable?"; exit 1; }
 	rm -rf $(UV_HOME) && mv $(UV_HOME).new $(UV_HOME)
 

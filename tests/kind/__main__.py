@@ -6,6 +6,7 @@ import shlex
 import sys
 
 from tests.kind import cluster, docker, host, images, tools
+from tests.kind.paths import REPOSITORY
 from tests.kind.steps import StepError, one_at_a_time, say
 
 
@@ -41,23 +42,52 @@ def _run(options: argparse.Namespace) -> int:
         for name, value in docker.environment().items():
             say(f"export {name}={shlex.quote(value)}")
         return 0
+    if options.command == "status":
+        return _status()
     with one_at_a_time():
-        if options.command == "tools":
-            tools.ensure(*(options.groups or sorted(tools.GROUPS)))
-        elif options.command == "up":
-            tools.ensure("cluster")
-            host.ensure_docker()
-            cluster.ensure(options.gpus)
-        elif options.command in {"images", "load"}:
-            host.ensure_docker()
-            images.ensure()
-            if options.command == "load":
+        match options.command:
+            case "tools":
+                tools.ensure(*(options.groups or sorted(tools.GROUPS)))
+            case "up":
+                tools.ensure("cluster")
+                host.ensure_docker()
+                cluster.ensure(options.gpus)
+            case "images":
+                host.ensure_docker()
+                images.ensure()
+            case "load":
+                _require_cluster()
+                images.ensure()
                 images.load()
-        elif options.command == "down":
-            if docker.answers():
-                cluster.delete()
-            host.stop_docker()
+            case "down":
+                if docker.answers():
+                    cluster.delete()
+                host.stop_docker()
     return 0
+
+
+def _require_cluster() -> None:
+    if not docker.answers() or not cluster.is_ready():
+        raise StepError("There is no ready cluster to load images into: run `make cluster` first.")
+
+
+def _status() -> int:
+    """Say what is there; 0 when the cluster is ready."""
+    stale = sorted({tool.name for group in tools.GROUPS.values() for tool in group if not tool.is_current()})
+    say(f"tools    {'current' if not stale else 'to build: ' + ', '.join(stale)}")
+    if not docker.answers():
+        say("docker   does not answer")
+        say("cluster  none")
+        return 1
+    own = host.started_here()
+    say(f"docker   answers{f', started from here (process {own})' if own else ''}")
+    ready = cluster.is_ready()
+    say(f"cluster  {'ready' if ready else 'not ready' if cluster.exists() else 'none'}")
+    for image in images.IMAGES:
+        key = docker.image_key(image.tag)
+        current = key == images.image_key(image, REPOSITORY)
+        say(f"image    {image.tag}: {'current' if current else 'missing' if key is None else 'stale'}")
+    return 0 if ready else 1
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def ensure(gpus: int) -> None:
     image = nodeimage.ensure()
     text = config.cluster_config(image, CACHE / "audit", built=not nodeimage.published())
     key = key_of(text, docker.image_key(image) or image, config.audit_policy())
-    if is_healthy(key):
+    if completed_with() == key and is_ready():
         say(f"the cluster {config.CLUSTER} is up")
     else:
         delete()
@@ -34,11 +34,17 @@ def ensure(gpus: int) -> None:
     set_gpus(gpus)
 
 
-def is_healthy(key: str) -> bool:
-    """Say whether the cluster was completed with this key, has not restarted since, and is ready now."""
+def completed_with() -> str | None:
+    """Return the key that the cluster was completed with; None when it was not, or its node has restarted."""
     try:
-        if docker.docker("exec", config.NODE, "cat", MARK).strip() != key:
-            return False
+        return docker.docker("exec", config.NODE, "cat", MARK).strip()
+    except StepError:
+        return None
+
+
+def is_ready() -> bool:
+    """Say whether the API server and the node are ready now."""
+    try:
         return kubectl("get", "--raw", "/readyz", seconds=10) == "ok" and _node_is_ready()
     except StepError:
         return False

@@ -44,7 +44,7 @@ class Tool:
         return path if path.exists() else None
 
     def ldflags(self) -> str:
-        """Return the linker flags: stripped, and Kubernetes with the version that it reports."""
+        """Return the linker flags: stripped, and the version that the program reports."""
         flags = ["-s", "-w"]
         if self.how == "kubernetes":
             major, minor, _ = self.version.removeprefix("v").split(".")
@@ -56,6 +56,8 @@ class Tool:
             }
             for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
                 flags += [f"-X {package}.{name}={value}" for name, value in values.items()]
+        if self.name in {"helm", "helm3"}:
+            flags.append(f"-X {self.module}/internal/version.version={self.version}")
         return " ".join(flags)
 
     def is_current(self) -> bool:
