@@ -79,10 +79,12 @@ format: .venv/.synced ## put the code into its form
 	.venv/bin/ruff format .
 
 .PHONY: generate
-generate: .venv/.synced ## write again what is generated from the types: CRD, chart's copy, manifests
+generate: .venv/.synced ## write again what is generated: CRD, reference pages, install.yaml
 	$(KIND) tools --for chart
 	$(PYTHON) -m sirocco_operator.api.crd
+	$(PYTHON) -m sirocco_operator.api.reference
 	$(PYTHON) -m sirocco_operator.status.reference
+	$(PYTHON) -m tests.chart.install_manifest
 
 .PHONY: tools
 tools: .venv/.synced ## build the pinned tools into the cache folder
