@@ -115,11 +115,12 @@ class Kube:
         """What another client needs to reach the same API server, fresh."""
         configuration = self._api.configuration
         headers = await self._headers("")
-        token = headers.get("authorization", headers.get("Authorization", ""))
+        header = headers.get("authorization", headers.get("Authorization", ""))
         return Credentials(
             server=configuration.host,
             ca_path=configuration.ssl_ca_cert,
-            token=token.removeprefix("Bearer ") or None,
+            # The scheme is "Bearer" or "bearer", by where the token comes from.
+            token=header.partition(" ")[2] or None,
             certificate_path=configuration.cert_file,
             key_path=configuration.key_file,
             insecure=not configuration.verify_ssl,
