@@ -18,6 +18,14 @@ def test_every_wanted_pod_serving_is_ready() -> None:
     )
 
 
+def test_a_surplus_pod_on_its_way_out_is_not_counted() -> None:
+    model = cluster.model()
+
+    told = cluster.told(model, cluster.ready(model, "a"), cluster.ready(model, "b"))
+
+    assert told == ("Ready", "1 of 1 replicas serve")
+
+
 def test_an_unseen_change_of_the_deployment_is_not_ready() -> None:
     model = cluster.model()
 

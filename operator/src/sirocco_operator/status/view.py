@@ -73,7 +73,7 @@ class View:
     @property
     def serving_share(self) -> str:
         """How many replicas serve, in words."""
-        return f"{len(self.serving)} of {self.wanted} replicas serve"
+        return f"{min(len(self.serving), self.wanted)} of {self.wanted} replicas serve"
 
     def events_of(self, pod: Manifest) -> tuple[Manifest, ...]:
         """The pod's events, oldest first."""
