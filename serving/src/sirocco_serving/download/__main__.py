@@ -49,6 +49,7 @@ def _fetch(place: Place) -> None:
     files = needed(snapshot.sizes)
     total = sum(files.values())
     place.announce(total)
+    place.prepare(snapshot.commit)
     place.require_space(total)
     say(f"downloading {len(files)} files, {total} bytes, of {place.repository} at {snapshot.commit}")
     stalled = DownloadError(
@@ -58,7 +59,7 @@ def _fetch(place: Place) -> None:
     )
     watch = watch_for_stall(place.done_bytes, lambda: fail(stalled))
     try:
-        hub.fetch(place, snapshot.commit, list(files))
+        hub.fetch(place, snapshot.commit, files)
     finally:
         watch.set()
     place.mark_complete()

@@ -14,6 +14,7 @@ from pathlib import Path
 from sirocco_serving.download.failure import DownloadError
 
 MARKER = ".sirocco-complete"
+PARTS = ".sirocco-parts"
 POLL_SECONDS = 1.0
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 NO_ACCESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -41,12 +42,35 @@ class Place:
 
     def mark_complete(self) -> None:
         """Says so to every later start; atomic."""
+        shutil.rmtree(self.target / PARTS, ignore_errors=True)
         staged = self.target / f"{MARKER}.new"
         staged.write_text(json.dumps(self._identity()))
         staged.replace(self.target / MARKER)
 
     def _identity(self) -> dict[str, str]:
         return {"repository": self.repository, "revision": self.revision}
+
+    def file(self, path: str) -> Path:
+        """Where a file of the repository goes. Raises DownloadError for a path that leads elsewhere."""
+        return self._inside(self.target, path)
+
+    def part(self, path: str) -> Path:
+        """Where it lies until it is whole."""
+        return self._inside(self.target / PARTS, path)
+
+    def prepare(self, commit: str) -> None:
+        """Keeps what an earlier try brought of this commit, and removes what it brought of another."""
+        noted = self.target / PARTS / "commit"
+        if self.target.exists() and not (noted.exists() and noted.read_text() == commit):
+            shutil.rmtree(self.target)
+        noted.parent.mkdir(parents=True, exist_ok=True)
+        noted.write_text(commit)
+
+    @staticmethod
+    def _inside(folder: Path, path: str) -> Path:
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            raise DownloadError("failed", f"the hub names a file outside of the repository: {path!r}")
+        return folder / path
 
     @contextmanager
     def locked(self, waiting: Callable[[], None]) -> Iterator[None]:

@@ -1,0 +1,53 @@
+"""Settings are read once, and a wrong file is told of before anything is loaded."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sirocco_serving.config import PATH_VARIABLE, read_settings
+
+
+def settings_error(path: Path) -> str:
+    with pytest.raises(SystemExit) as raised:
+        read_settings({PATH_VARIABLE: str(path)})
+    return str(raised.value)
+
+
+def test_without_a_file_the_defaults_hold() -> None:
+    drain = read_settings({}).drain
+    assert (drain.settle_seconds, drain.timeout_seconds) == (6, 600)
+
+
+def test_the_file_overrides_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "serving.json"
+    path.write_text(json.dumps({"drain": {"settle_seconds": 0.5, "timeout_seconds": 20}}))
+    drain = read_settings({PATH_VARIABLE: str(path)}).drain
+    assert (drain.settle_seconds, drain.timeout_seconds) == (0.5, 20)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    told = settings_error(tmp_path / "none.json")
+    assert told.startswith("sirocco serving: config: cannot read")
+    assert str(tmp_path / "none.json") in told
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('{"drain": {"settle": 6}}', "drain.settle: Extra inputs are not permitted"),
+        ('{"drain": {"settle_seconds": "6"}}', "drain.settle_seconds: Input should be a valid number"),
+        (
+            '{"drain": {"timeout_seconds": -1}}',
+            "drain.timeout_seconds: Input should be greater than or equal to 0",
+        ),
+        ("{", "the file: Invalid JSON"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_field(tmp_path: Path, content: str, told: str) -> None:
+    path = tmp_path / "serving.json"
+    path.write_text(content)
+    line = settings_error(path)
+    assert told in line
+    assert line.startswith("sirocco serving: config: ")
+    assert "\n" not in line

@@ -1,0 +1,130 @@
+"""The middleware in front of vLLM's app, apart from the drain."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from starlette.types import Message
+
+from sirocco_serving.middleware.allowlist import PATHS, Allowlist
+from sirocco_serving.middleware.observe import Observe
+from sirocco_serving.middleware.plugged import Plugged
+from sirocco_serving.middleware.stack import Stack
+from tests.unit.serving.asgi import answering, call, exchange
+
+
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+@pytest.mark.parametrize("path", sorted(PATHS))
+def test_paths_of_the_contract_reach_the_app(path: str) -> None:
+    assert asyncio.run(call(Allowlist(answering()), path)).text == "inner"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/invocations",
+        "/tokenize",
+        "/v1/models/",
+        "/v1/chat/completions/x",
+        "//generate",
+        "/GENERATE",
+        "/docs",
+    ],
+)
+def test_other_paths_are_404_in_the_one_error_shape(path: str) -> None:
+    answer = asyncio.run(call(Allowlist(answering()), path))
+    assert answer.status == 404
+    assert set(json.loads(answer.text)["error"]) == {"message", "type", "param", "code"}
+
+
+def test_a_websocket_is_closed_without_reaching_the_app() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    asyncio.run(Allowlist(answering())({"type": "websocket", "path": "/generate"}, receive, send))
+    assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "route"),
+    [("/generate", 200, "/generate"), ("/v1/models", 503, "/v1/models"), ("/x", 404, "other")],
+)
+def test_answers_are_counted_by_route_and_status(path: str, status: int, route: str) -> None:
+    labels = {"route": route, "status": str(status)}
+    before = sample("sirocco_serving_requests_total", **labels)
+    timed = sample("sirocco_serving_request_seconds_count", route=route)
+    asyncio.run(call(Observe(answering(status)), path))
+    assert sample("sirocco_serving_requests_total", **labels) == before + 1
+    assert sample("sirocco_serving_request_seconds_count", route=route) == timed + 1
+
+
+def test_a_request_is_in_flight_until_its_last_byte() -> None:
+    seen: list[float] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        seen.append(sample("sirocco_serving_requests_in_flight"))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    before = sample("sirocco_serving_requests_in_flight")
+    asyncio.run(call(Observe(app), "/generate"))
+    assert seen == [before + 1]
+    assert sample("sirocco_serving_requests_in_flight") == before
+
+
+def test_a_client_that_left_before_the_answer_counts_as_499() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        """Ends without an answer."""
+
+    before = sample("sirocco_serving_requests_total", route="/generate", status="499")
+    made = exchange("/generate")
+    asyncio.run(Observe(app)(made.scope, made.receive, made.send))
+    assert sample("sirocco_serving_requests_total", route="/generate", status="499") == before + 1
+
+
+def test_no_metric_of_ours_is_named_like_vllms() -> None:
+    ours = [metric.name for metric in REGISTRY.collect() if metric.documentation and "sirocco" in metric.name]
+    assert ours
+    assert not [name for name in ours if name.startswith("vllm")]
+
+
+@pytest.mark.parametrize("plugged", [True, False])
+def test_a_server_without_our_plugin_does_not_start(plugged: bool) -> None:
+    state = SimpleNamespace(sirocco_engine=object()) if plugged else SimpleNamespace()
+    sent: list[Message] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.complete"})
+
+    async def receive() -> Message:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "lifespan", "app": SimpleNamespace(state=state)}
+    asyncio.run(Plugged(app)(scope, receive, send))
+    if plugged:
+        assert sent == [{"type": "lifespan.startup.complete"}]
+    else:
+        assert sent[0]["type"] == "lifespan.startup.failed"
+        assert sent[0]["message"].startswith("sirocco serving: plugin: ")
+
+
+def test_the_stack_puts_all_of_them_around_the_app() -> None:
+    stack = Stack(answering())
+    before = sample("sirocco_serving_requests_total", route="other", status="404")
+    assert asyncio.run(call(stack, "/tokenize")).status == 404
+    assert asyncio.run(call(stack, "/generate")).text == "inner"
+    assert sample("sirocco_serving_requests_total", route="other", status="404") == before + 1

@@ -1,0 +1,48 @@
+"""A server listens only once its engine has generated."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from sirocco_serving.generation import Delta
+from sirocco_serving.plugin import prove
+from sirocco_serving.sampling import Sampling
+
+
+class Engine:
+    def __init__(self, tokens: int = 1, error: Exception | None = None) -> None:
+        self.tokens = tokens
+        self.error = error
+        self.asked: list[Sampling] = []
+
+    async def generate(self, prompt: str, sampling: Sampling) -> AsyncGenerator[Delta, None]:
+        self.asked.append(sampling)
+        if self.error is not None:
+            raise self.error
+        yield Delta("x" * self.tokens, self.tokens, 1, "length")
+
+    async def healthy(self) -> bool:
+        return True
+
+
+def test_one_token_proves_an_engine() -> None:
+    engine = Engine()
+    asyncio.run(prove(engine))
+    assert [asked.max_tokens for asked in engine.asked] == [1]
+
+
+@pytest.mark.parametrize(
+    ("engine", "told"),
+    [
+        (
+            Engine(error=RuntimeError("CUDA error")),
+            "the engine failed its first generation: RuntimeError: CUDA error",
+        ),
+        (Engine(tokens=0), "the engine ended its first generation without a token"),
+    ],
+)
+def test_an_engine_that_cannot_generate_ends_the_start_with_one_line(engine: Engine, told: str) -> None:
+    with pytest.raises(SystemExit) as raised:
+        asyncio.run(prove(engine))
+    assert str(raised.value) == f"sirocco serving: engine: {told}"

@@ -1,0 +1,76 @@
+"""The body of /generate: its defaults, its forms, and how a wrong field is named."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sirocco_serving.errors import RequestError
+from sirocco_serving.sampling import parse_generate
+
+
+def refusal(body: dict[str, Any] | bytes) -> RequestError:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    with pytest.raises(RequestError) as raised:
+        parse_generate(raw)
+    return raised.value
+
+
+def test_fields_that_are_not_given_have_the_contracts_defaults() -> None:
+    asked = parse_generate(b'{"prompt": "hello"}')
+    assert (asked.temperature, asked.top_p, asked.max_tokens) == (0.7, 0.95, 256)
+    assert (asked.stop, asked.seed, asked.frequency_penalty, asked.presence_penalty) == ([], None, 0, 0)
+
+
+def test_one_prompt_is_streamed_unless_told_not_to() -> None:
+    assert parse_generate(b'{"prompt": "hello"}').streamed()
+    assert not parse_generate(b'{"prompt": "hello", "stream": false}').streamed()
+    assert not parse_generate(b'{"prompts": ["hello"]}').streamed()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("temperature", 2.1),
+        ("temperature", "0.7"),
+        ("top_p", 0),
+        ("max_tokens", 0),
+        ("stop", ""),
+        ("seed", 2**63),
+        ("frequency_penalty", -2.5),
+        ("presence_penalty", 3),
+        ("stream", "yes"),
+        ("temprature", 1),
+    ],
+)
+def test_a_value_outside_the_range_is_422_with_the_field_named(field: str, value: Any) -> None:
+    error = refusal({"prompt": "hello", field: value})
+    assert (error.status, error.param) == (422, field)
+    assert error.message.startswith(f"{field}: ")
+
+
+def test_an_unknown_field_is_told_the_known_ones() -> None:
+    assert "max_tokens" in refusal({"prompt": "hello", "max_token": 3}).message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"prompt": "a", "prompts": ["b"]},
+        {"prompts": []},
+        {"prompt": ""},
+        {"prompts": ["a"], "stream": True},
+    ],
+)
+def test_a_body_without_exactly_one_form_is_422(body: dict[str, Any]) -> None:
+    assert refusal(body).status == 422
+
+
+def test_what_is_not_json_is_400() -> None:
+    error = refusal(b"{prompt")
+    assert (error.status, error.code) == (400, "invalid_json")
+
+
+def test_a_refused_value_is_not_repeated() -> None:
+    assert "my secret prompt" not in refusal({"prompt": ["my secret prompt"]}).message
