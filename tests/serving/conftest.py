@@ -1,0 +1,50 @@
+"""One real vLLM for the whole session, in a container as strict as a pod."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kind import docker
+from tests.kind.paths import REPOSITORY
+from tests.serving.container import Container, start
+
+MODEL_IMAGE = "sirocco/smollm2-135m-instruct:1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies in this folder."""
+    folder = Path(__file__).parent
+    for item in items:
+        if folder in item.path.parents:
+            item.add_marker(pytest.mark.vllm)
+
+
+@pytest.fixture(scope="session")
+def images() -> None:
+    """The images as the sources are now, and a Docker that runs."""
+    subprocess.run([sys.executable, "-m", "tests.kind", "images"], cwd=REPOSITORY, check=True)
+
+
+@pytest.fixture(scope="session")
+def model(images: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with SmolLM2's weights, readable for everyone."""
+    folder = tmp_path_factory.mktemp("model")
+    folder.chmod(0o755)
+    created = docker.docker("create", MODEL_IMAGE, "/none").strip()
+    try:
+        docker.docker("cp", f"{created}:/", folder, seconds=300)
+    finally:
+        docker.docker("rm", created)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """VLLM with our layer, ready; the tests of a file share it, its last test may stop it."""
+    settings = '{"drain": {"settle_seconds": 3, "timeout_seconds": 120}}'
+    with start("sirocco/serving-cpu:dev", model, tmp_path_factory.mktemp("settings"), settings) as container:
+        container.wait_until_ready(240)
+        yield container
