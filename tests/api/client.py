@@ -152,6 +152,15 @@ class Client:
             content_type="application/merge-patch+json",
         )
 
+    def replace_spec(self, kind: str, namespace: str, name: str, spec: Mapping[str, Any]) -> Object:
+        """Give an object another spec as a whole, as `kubectl replace` does."""
+        return self.request(
+            "PATCH",
+            self.path(kind, namespace, name),
+            [{"op": "replace", "path": "/spec", "value": spec}],
+            content_type="application/json-patch+json",
+        )
+
     def delete(self, kind: str, namespace: str | None, name: str) -> None:
         """Delete an object; one that does not exist is as good."""
         try:

@@ -8,7 +8,7 @@ import yaml
 
 from tests.api.client import Client
 from tests.api.control_plane import ControlPlane
-from tests.api.operator_process import OperatorProcess
+from tests.api.operator_process import OperatorProcess, install_rights
 
 CRD_FILE = Path(__file__).parents[2] / "crds" / "inferencemodels.yaml"
 
@@ -37,7 +37,7 @@ def client(cluster: ControlPlane) -> Client:
 @pytest.fixture(scope="session")
 def operator(cluster: ControlPlane) -> Iterator[OperatorProcess]:
     """The running operator that tests share; who stops it starts it again."""
-    cluster.client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "sirocco-system"}})
+    install_rights(cluster.client)
     with OperatorProcess(cluster) as process:
         yield process
 

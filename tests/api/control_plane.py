@@ -24,8 +24,8 @@ from tests.waiting import eventually
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL("libc.so.6", use_errno=True)
 
-# The one user that the operator under test is; its writes are told apart in the audit log by this name.
-OPERATOR_USER = "sirocco-operator"
+# The operator under test is the service account that manifests/install.yaml gives rights to.
+OPERATOR_USER = "system:serviceaccount:sirocco-system:sirocco-operator"
 
 _AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
@@ -98,7 +98,6 @@ class ControlPlane:
         crds: Sequence[Mapping[str, Any]] = (),
         feature_gates: str = "",
         controllers: bool = True,
-        operator_groups: str = "system:masters",
     ) -> None:
         self._crds = crds
         self._feature_gates = feature_gates
@@ -106,8 +105,7 @@ class ControlPlane:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._folder = Path(tempfile.mkdtemp(prefix="sirocco-control-plane-"))
         self._etcd_port, self._peer_port, self._port = free_ports(3)
-        self._tokens = {"admin": secrets.token_hex(16), OPERATOR_USER: secrets.token_hex(16)}
-        self._operator_groups = operator_groups
+        self._tokens = {"admin": secrets.token_hex(16), "operator": secrets.token_hex(16)}
         self.server = f"https://127.0.0.1:{self._port}"
         self.audit_log = self._folder / "audit.log"
 
@@ -136,8 +134,8 @@ class ControlPlane:
     ) -> None:
         self._stop()
 
-    def kubeconfig(self, user: str = OPERATOR_USER) -> Path:
-        """A kubeconfig file for `user`: `admin` or the operator."""
+    def kubeconfig(self, user: str = "operator") -> Path:
+        """A kubeconfig file for `user`: `admin` or `operator`."""
         path = self._folder / f"{user}.kubeconfig"
         config = {
             "apiVersion": "v1",
@@ -169,6 +167,19 @@ class ControlPlane:
         """Start the API server after `stop_api_server`; returns when it is ready."""
         self._start_api_server()
         self.wait_ready()
+
+    def writes(self, offset: int, namespace: str = "") -> list[str]:
+        """The operator's writes since an offset of the audit log, but for the Lease's: verb and URL.
+
+        Only those in `namespace` unless that is empty.
+        """
+        return [
+            f"{entry['verb']} {entry['requestURI']} -> {entry['responseStatus']['code']}"
+            for entry in self.audit(offset)
+            if entry["verb"] not in ("get", "list", "watch")
+            and entry["objectRef"]["resource"] != "leases"
+            and namespace in ("", entry["objectRef"]["namespace"])
+        ]
 
     def audit(self, offset: int = 0) -> Iterator[dict[str, Any]]:
         """The operator's finished API calls, from a byte offset of the audit log on."""
@@ -217,10 +228,10 @@ class ControlPlane:
             check=True,
             capture_output=True,
         )
-        tokens = [f"{self._tokens['admin']},admin,admin,system:masters"]
-        tokens.append(
-            f'{self._tokens[OPERATOR_USER]},{OPERATOR_USER},{OPERATOR_USER},"{self._operator_groups}"'
-        )
+        tokens = [
+            f"{self._tokens['admin']},admin,admin,system:masters",
+            f"{self._tokens['operator']},{OPERATOR_USER},operator",
+        ]
         (self._folder / "tokens.csv").write_text("\n".join(tokens) + "\n")
         (self._folder / "audit.yaml").write_text(yaml.safe_dump(_AUDIT_POLICY))
 

@@ -53,7 +53,7 @@ def wait_child(client: Client, kind: str, namespace: str, name: str = "mistral")
     return found
 
 
-def wait_gone(client: Client, kind: str, namespace: str, name: str = "mistral") -> None:
+def wait_gone(client: Client, kind: str, namespace: str | None, name: str = "mistral") -> None:
     """Wait until an object does not exist."""
     eventually(
         lambda: client.find(kind, namespace, name) is None,

@@ -11,13 +11,26 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+import yaml
 
+from tests.api.client import Client
 from tests.api.control_plane import ControlPlane, die_with_parent, free_ports, kill_group, last_lines
 from tests.waiting import eventually
 
 # Short enough for tests of the leader's change, long enough for a busy machine.
 LEASE_SECONDS = 6
 DEADLINE = 60.0
+RIGHTS = ("Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
+
+
+INSTALL_FILE = Path(__file__).parents[2] / "manifests" / "install.yaml"
+
+
+def install_rights(client: Client) -> None:
+    """Make the operator's namespace, account and rights as the project installs them, and nothing more."""
+    for document in yaml.safe_load_all(INSTALL_FILE.read_text()):
+        if document and document["kind"] in RIGHTS:
+            client.apply(document)
 
 
 class OperatorProcess:

@@ -1,22 +1,190 @@
-"""What a resource becomes."""
+"""What a resource becomes, and that it stays so."""
+
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tests.api.client import Client
-from tests.api.models import model, wait_child, wait_status
+from tests.api.client import Client, Object
+from tests.api.models import DEADLINE, model, wait_child, wait_gone, wait_status
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("operator")
 
+CHILDREN = (
+    ("ConfigMap", "mistral-serving"),
+    ("ServiceAccount", "mistral"),
+    ("Service", "mistral"),
+    ("Deployment", "mistral"),
+    ("PodDisruptionBudget", "mistral"),
+)
+
+
+def container(deployment: Object) -> Object:
+    """The engine's container."""
+    found: Object = deployment["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def wait_that(client: Client, kind: str, namespace: str, name: str, holds: Callable[[Object], Any]) -> None:
+    eventually(
+        lambda: holds(client.find(kind, namespace, name) or {"metadata": {}}),
+        DEADLINE,
+        lambda: f"{kind} {name} to be as wanted, it is {client.find(kind, namespace, name)}",
+        0.05,
+    )
+
 
 def test_a_resource_becomes_children_and_a_status(client: Client, namespace: str) -> None:
-    client.create(model(namespace))
-    status = wait_status(client, namespace)
-    assert status["endpoint"] == f"http://mistral.{namespace}.svc"
-    for kind, name in (
-        ("ConfigMap", "mistral-serving"),
-        ("ServiceAccount", "mistral"),
-        ("Service", "mistral"),
-        ("Deployment", "mistral"),
-    ):
+    owner = client.create(model(namespace, replicas=2))
+    for kind, name in CHILDREN:
         child = wait_child(client, kind, namespace, name)
         assert child["metadata"]["labels"]["inference.sirocco.dev/model"] == "mistral"
+        assert [each["uid"] for each in child["metadata"]["ownerReferences"]] == [owner["metadata"]["uid"]]
+    assert wait_status(client, namespace)["endpoint"] == f"http://mistral.{namespace}.svc"
+
+
+def test_the_users_object_gets_no_annotation_and_no_finalizer(client: Client, namespace: str) -> None:
+    client.create(model(namespace))
+    wait_status(client, namespace)
+    metadata = client.get("InferenceModel", namespace, "mistral")["metadata"]
+    assert "annotations" not in metadata
+    assert "finalizers" not in metadata
+
+
+def test_deleting_a_resource_leaves_nothing_behind(client: Client, namespace: str) -> None:
+    client.create(model(namespace, replicas=2))
+    for kind, name in CHILDREN:
+        wait_child(client, kind, namespace, name)
+    client.delete("InferenceModel", namespace, "mistral")
+    for kind, name in CHILDREN:
+        wait_gone(client, kind, namespace, name)
+
+
+@pytest.mark.parametrize(("kind", "name"), CHILDREN)
+def test_a_deleted_child_comes_back(client: Client, namespace: str, kind: str, name: str) -> None:
+    client.create(model(namespace, replicas=2))
+    wait_status(client, namespace)
+    old = wait_child(client, kind, namespace, name)["metadata"]["uid"]
+    client.delete(kind, namespace, name)
+    wait_that(client, kind, namespace, name, lambda child: child["metadata"].get("uid") not in (None, old))
+
+
+EDITS: dict[str, tuple[str, str, Object, Callable[[Object], Any]]] = {
+    "a changed setting": (
+        "ConfigMap",
+        "mistral-serving",
+        {"data": {"serving.json": "{}"}},
+        lambda child: child["data"]["serving.json"] != "{}",
+    ),
+    "a removed label": (
+        "ServiceAccount",
+        "mistral",
+        {"metadata": {"labels": None}},
+        lambda child: "inference.sirocco.dev/model" in (child["metadata"].get("labels") or {}),
+    ),
+    "a changed port": (
+        "Service",
+        "mistral",
+        {"spec": {"ports": [{"name": "http", "port": 81, "targetPort": "http", "protocol": "TCP"}]}},
+        lambda child: [port["port"] for port in child["spec"]["ports"]] == [80],
+    ),
+    "a changed selector": (
+        "Service",
+        "mistral",
+        {"spec": {"selector": {"inference.sirocco.dev/model": "another"}}},
+        lambda child: child["spec"]["selector"]["inference.sirocco.dev/model"] == "mistral",
+    ),
+    "a changed replica count": (
+        "Deployment",
+        "mistral",
+        {"spec": {"replicas": 5}},
+        lambda child: child["spec"]["replicas"] == 2,
+    ),
+    "a changed budget": (
+        "PodDisruptionBudget",
+        "mistral",
+        {"spec": {"maxUnavailable": 0}},
+        lambda child: child["spec"]["maxUnavailable"] == 1,
+    ),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edited_child_is_put_right(client: Client, namespace: str, edit: str) -> None:
+    kind, name, change, holds = EDITS[edit]
+    client.create(model(namespace, replicas=2))
+    wait_status(client, namespace)
+    wait_child(client, kind, namespace, name)
+    client.patch(kind, namespace, name, change)
+    wait_that(client, kind, namespace, name, holds)
+
+
+def test_a_field_that_others_set_is_left_alone(client: Client, namespace: str) -> None:
+    client.create(model(namespace))
+    wait_status(client, namespace)
+    wait_child(client, "Deployment", namespace)
+    restarted = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
+    client.patch(
+        "Deployment", namespace, "mistral", {"spec": {"template": {"metadata": {"annotations": restarted}}}}
+    )
+    client.patch("InferenceModel", namespace, "mistral", {"spec": {"engine": {"maxModelLen": 1024}}})
+    wait_that(client, "Deployment", namespace, "mistral", lambda child: "1024" in (container(child)["args"]))
+    live = client.get("Deployment", namespace, "mistral")
+    assert live["spec"]["template"]["metadata"]["annotations"].items() >= restarted.items()
+
+
+def test_an_owner_reference_that_is_taken_away_makes_the_child_foreign(
+    client: Client, namespace: str
+) -> None:
+    client.create(model(namespace))
+    wait_status(client, namespace)
+    client.patch("Service", namespace, "mistral", {"metadata": {"ownerReferences": None}})
+    eventually(
+        lambda: (
+            (client.get("InferenceModel", namespace, "mistral").get("status") or {}).get("reason")
+            == "NameConflict"
+        ),
+        DEADLINE,
+        "NameConflict",
+        0.05,
+    )
+
+
+def test_the_budget_is_pruned_when_one_replica_is_left(client: Client, namespace: str) -> None:
+    client.create(model(namespace, replicas=2))
+    wait_child(client, "PodDisruptionBudget", namespace)
+    client.patch("InferenceModel", namespace, "mistral", {"spec": {"replicas": 1}})
+    wait_gone(client, "PodDisruptionBudget", namespace)
+
+
+def test_the_account_is_pruned_when_another_is_named(client: Client, namespace: str) -> None:
+    client.create(model(namespace))
+    wait_child(client, "ServiceAccount", namespace)
+    client.patch("InferenceModel", namespace, "mistral", {"spec": {"serviceAccountName": "mine"}})
+    wait_gone(client, "ServiceAccount", namespace)
+    live = client.get("Deployment", namespace, "mistral")
+    assert live["spec"]["template"]["spec"]["serviceAccountName"] == "mine"
+
+
+def test_scaling_the_resource_scales_the_deployment(client: Client, namespace: str) -> None:
+    client.create(model(namespace))
+    wait_status(client, namespace)
+    client.patch("InferenceModel", namespace, "mistral", {"spec": {"replicas": 3}}, subresource="scale")
+    wait_that(client, "Deployment", namespace, "mistral", lambda child: child["spec"]["replicas"] == 3)
+
+
+def test_fifty_resources_at_once_all_get_their_children(client: Client, namespace: str) -> None:
+    names = [f"model-{number}" for number in range(50)]
+    for name in names:
+        client.create(model(namespace, name))
+    selector = "app.kubernetes.io/managed-by=sirocco-operator"
+
+    def complete() -> bool:
+        found = {each["metadata"]["name"] for each in client.objects("Deployment", namespace, selector)}
+        assert found == set(names), f"{len(found)} of {len(names)} Deployments"
+        told = [each.get("status") for each in client.objects("InferenceModel", namespace)]
+        assert all(told), f"{sum(map(bool, told))} of {len(names)} statuses"
+        return True
+
+    eventually(complete, DEADLINE, "50 models", 0.2)

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 MODEL: Final = ChildKind(API_VERSION, KIND, PLURAL)
 # A refusal ends by somebody's doing that no watch tells of: a quota, or a foreign object of our name.
-REFUSED_SECONDS: Final = 15.0
+REFUSED_SECONDS: Final = 5.0
 
 _KINDS: Final = {f"{kind.api_version}/{kind.kind}": kind for kind in CHILD_KINDS}
 # Told of each pass: the reason in the model's status, None when the model is gone.

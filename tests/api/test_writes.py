@@ -1,0 +1,128 @@
+"""What is as wanted is not written: counted in the API server's audit log."""
+
+import time
+
+import pytest
+
+from tests.api.client import Client
+from tests.api.control_plane import ControlPlane
+from tests.api.models import DEADLINE, model, wait_child, wait_status
+from tests.api.operator_process import LEASE_SECONDS, OperatorProcess
+from tests.waiting import eventually
+
+IDLE_SECONDS = 30
+
+
+def wait_quiet(cluster: ControlPlane, namespace: str = "", seconds: float = 1.5) -> int:
+    """Wait until the operator has not written for `seconds`; where the audit log ends then."""
+    offset, since = cluster.audit_offset(), time.monotonic()
+
+    def quiet() -> bool:
+        nonlocal offset, since
+        now = cluster.audit_offset()
+        if cluster.writes(offset, namespace):
+            offset, since = now, time.monotonic()
+        return time.monotonic() - since > seconds
+
+    eventually(quiet, DEADLINE, "the operator to stop writing", 0.1)
+    return cluster.audit_offset()
+
+
+def leaving(client: Client) -> list[str]:
+    """Namespaces of other tests that are being deleted: what is in them still comes and goes."""
+    return [
+        each["metadata"]["name"]
+        for each in client.objects("Namespace", None)
+        if each["status"]["phase"] == "Terminating"
+    ]
+
+
+def passes(operator: OperatorProcess) -> float:
+    return operator.metric("sirocco_operator_reconciles_total")
+
+
+def wait_passes(operator: OperatorProcess, more_than: float) -> None:
+    eventually(lambda: passes(operator) > more_than, DEADLINE, "another pass over a model", 0.05)
+
+
+@pytest.mark.parametrize(
+    ("field", "spelled", "stored"),
+    [
+        ("memory", "1024Mi", "1Gi"),
+        ("cpu", "2000m", "2"),
+        ("cpu", "0.5", "500m"),
+        ("memory", "0.5Gi", "512Mi"),
+    ],
+)
+def test_a_quantity_in_another_spelling_makes_no_write(
+    client: Client,
+    cluster: ControlPlane,
+    operator: OperatorProcess,
+    namespace: str,
+    field: str,
+    spelled: str,
+    stored: str,
+) -> None:
+    client.create(model(namespace, resources={"limits": {field: spelled}}))
+    wait_status(client, namespace)
+    live = wait_child(client, "Deployment", namespace)
+    assert live["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"][field] == stored
+    offset, before = wait_quiet(cluster, namespace), passes(operator)
+    # An event of a child makes the operator look again.
+    client.patch("Service", namespace, "mistral", {"metadata": {"annotations": {"touched": "yes"}}})
+    wait_passes(operator, before)
+    assert cluster.writes(offset, namespace) == []
+
+
+def test_a_restart_makes_no_write(
+    client: Client, cluster: ControlPlane, operator: OperatorProcess, namespace: str
+) -> None:
+    for number in range(5):
+        client.create(
+            model(
+                namespace,
+                f"model-{number}",
+                replicas=2,
+                tolerations=[{"key": "spot", "operator": "Exists"}],
+                volumes=[{"name": "extra", "emptyDir": {"sizeLimit": "1024Mi"}}],
+                volumeMounts=[{"name": "extra", "mountPath": "/extra"}],
+            )
+        )
+    for number in range(5):
+        wait_status(client, namespace, f"model-{number}")
+    offset = wait_quiet(cluster, namespace)
+    assert operator.stop() == 0
+    operator.start()
+    wait_passes(operator, 4)
+    wait_quiet(cluster, namespace)
+    assert cluster.writes(offset, namespace) == []
+
+
+def test_an_idle_cluster_sees_no_write_but_the_leases(
+    client: Client, cluster: ControlPlane, operator: OperatorProcess, namespace: str
+) -> None:
+    client.create(model(namespace))
+    wait_status(client, namespace)
+    eventually(lambda: not leaving(client), DEADLINE, lambda: f"{leaving(client)} to be gone", 0.5)
+    offset = wait_quiet(cluster)
+    renewals = operator.metric("sirocco_operator_api_calls_total", verb="update", kind="Lease")
+    # Time itself is what is tested here: the lease's renewals are its clock.
+    wanted = renewals + IDLE_SECONDS / (LEASE_SECONDS / 5)
+    eventually(
+        lambda: operator.metric("sirocco_operator_api_calls_total", verb="update", kind="Lease") >= wanted,
+        2 * DEADLINE,
+        f"{IDLE_SECONDS} s of renewals",
+        0.5,
+    )
+    assert cluster.writes(offset) == []
+
+
+def test_a_second_spelling_of_the_same_resource_changes_no_status(
+    client: Client, cluster: ControlPlane, operator: OperatorProcess, namespace: str
+) -> None:
+    client.create(model(namespace))
+    wait_status(client, namespace)
+    offset, before = wait_quiet(cluster, namespace), passes(operator)
+    client.patch("InferenceModel", namespace, "mistral", {"metadata": {"labels": {"team": "a"}}})
+    wait_passes(operator, before)
+    assert cluster.writes(offset, namespace) == []
