@@ -204,10 +204,12 @@ MISFITS: dict[str, Document] = {
     "a volume without a name": document(volumes=[{"emptyDir": {}}]),
     "a quantity with a wrong unit": document(resources={"limits": {"memory": "16GB"}}),
     "a quantity that is a fraction": document(resources={"limits": {"cpu": 1.5}}),
+    "a negative quantity": document(resources={"limits": {"cpu": -1}}),
     "root": document(podSecurityContext={"runAsUser": 0}),
     "an unknown field": document(replica=2),
     "an unknown field of a part": document(engine={"maxModelLength": 1}),
     "a privileged pod": document(podSecurityContext={"runAsNonRoot": False}),
+    "an unknown field of the metadata": document() | {"metadata": {"name": "model", "lables": {}}},
     "no spec": {key: value for key, value in document().items() if key != "spec"},
     "a name in capitals": document("Mistral"),
 }

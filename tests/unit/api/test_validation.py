@@ -57,6 +57,11 @@ def test_an_unknown_field_is_named_with_the_nearest_known_one() -> None:
     assert problems(document(replica=2)) == ["spec.replica: unknown field; did you mean replicas?"]
 
 
+def test_a_broken_rule_points_at_the_field_to_change() -> None:
+    found = problems(document(device="cpu", engine={"gpuMemoryUtilization": 0.5}))
+    assert [problem.partition(":")[0] for problem in found] == ["spec.engine.gpuMemoryUtilization"]
+
+
 def test_another_kind_is_refused_by_name() -> None:
     found = problems(document() | {"kind": "Deployment"})
     assert found == ["kind: is 'Deployment': write InferenceModel"]

@@ -19,7 +19,7 @@ def broken_rules(value: Any, schema: Mapping[str, Any], path: str = "") -> Itera
     """The path and the message of every rule that does not hold, for a value that fits the schema."""
     for validation in schema.get("x-kubernetes-validations", ()):
         if not _evaluate(validation["rule"], value):
-            yield path, _message(validation, value)
+            yield (path + validation.get("fieldPath", "")).lstrip("."), _message(validation, value)
     if isinstance(value, Mapping):
         known = schema.get("properties", {})
         for key, child in value.items():

@@ -9,18 +9,22 @@ from typing import Any, Final
 class Rule:
     """A CEL expression over `self` that must be true, and the sentence that says what to change.
 
-    `message_expression` is CEL too, for a sentence that quotes what was given.
+    `message_expression` is CEL too, for a sentence that quotes what was given. `field` is the path, below the
+    type, of the field that the person has to change.
     """
 
     expression: str
     message: str
     message_expression: str | None = None
+    field: str | None = None
 
     def as_validation(self) -> dict[str, str]:
         """The entry of `x-kubernetes-validations`."""
         validation = {"rule": self.expression, "message": self.message}
         if self.message_expression is not None:
             validation["messageExpression"] = self.message_expression
+        if self.field is not None:
+            validation["fieldPath"] = f".{self.field}"
         return validation
 
 

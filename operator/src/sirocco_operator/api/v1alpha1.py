@@ -35,6 +35,7 @@ NAME_RULES: Final = (
             "+ self.metadata.name.replace('.', '-') + \"', and put '\" + self.metadata.name "
             '+ "\' into spec.servedNames if clients ask for it"'
         ),
+        field="metadata.name",
     ),
     Rule(
         "!self.metadata.name.matches('^[0-9]')",
@@ -44,11 +45,13 @@ NAME_RULES: Final = (
             "+ self.metadata.name.replace('.', '-') + \"', and put '\" + self.metadata.name "
             '+ "\' into spec.servedNames if clients ask for it"'
         ),
+        field="metadata.name",
     ),
     Rule(
         f"self.metadata.name.size() <= {MAX_NAME_LENGTH}",
         f"metadata.name has more than {MAX_NAME_LENGTH} characters, too many for the names of its pods: "
         "choose a shorter one, and put the long one into spec.servedNames if clients ask for it",
+        field="metadata.name",
     ),
 )
 
@@ -84,9 +87,12 @@ class Model(ApiModel):
                     )
                 ),
                 model_source.SCHEME_MESSAGE,
+                field="uri",
             ),
             *(
-                Rule(f"!self.uri.startsWith('{scheme}') || self.uri.matches('{pattern}')", message)
+                Rule(
+                    f"!self.uri.startsWith('{scheme}') || self.uri.matches('{pattern}')", message, field="uri"
+                )
                 for scheme, pattern, message in (
                     (model_source.HUB_SCHEME, model_source.HUB_PATTERN, model_source.HUB_MESSAGE),
                     (model_source.CLAIM_SCHEME, model_source.CLAIM_PATTERN, model_source.CLAIM_MESSAGE),
@@ -96,11 +102,13 @@ class Model(ApiModel):
             Rule(
                 "!has(self.revision) || self.uri.startsWith('hf://')",
                 model_source.REVISION_MESSAGE,
+                field="revision",
             ),
             Rule(
                 "!has(self.secretName) || self.uri.startsWith('hf://')",
                 "model.secretName is for hf:// only, whose weights are fetched over the network: remove it; "
                 "the credentials for an image of oci:// go into imagePullSecrets",
+                field="secretName",
             ),
         )
     )
@@ -163,32 +171,38 @@ class InferenceModelSpec(PodFields):
                 "self.device != 'cpu' || self.tensorParallel == 1",
                 "tensorParallel counts the GPUs of a pod, and device cpu has none: remove tensorParallel, "
                 "or set device: gpu",
+                field="tensorParallel",
             ),
             Rule(
                 f"self.device != 'cpu' || self.gpuResource == '{NVIDIA_GPU}'",
                 "gpuResource names a kind of GPU, and device cpu asks for none: remove gpuResource, or set "
                 "device: gpu",
+                field="gpuResource",
             ),
             Rule(
                 "self.device != 'cpu' || !has(self.engine) || !has(self.engine.gpuMemoryUtilization)",
                 "engine.gpuMemoryUtilization is a share of a GPU's memory, and device cpu has none: "
                 "remove it; the size of the KV cache on a CPU is VLLM_CPU_KVCACHE_SPACE (GiB) in engine.env",
+                field="engine.gpuMemoryUtilization",
             ),
             Rule(
                 "!has(self.cache) || self.model.uri.startsWith('hf://')",
                 "cache keeps weights that are downloaded, and only those of hf:// are: remove cache",
+                field="cache",
             ),
             Rule(
                 "!has(self.resources) || ("
                 "(!has(self.resources.requests) || !(self.gpuResource in self.resources.requests)) && "
                 "(!has(self.resources.limits) || !(self.gpuResource in self.resources.limits)))",
                 "resources may not ask for GPUs: set tensorParallel to the number of GPUs in each pod",
+                field="resources",
             ),
             Rule(
                 "!has(self.volumeMounts) || self.volumeMounts.all(m, "
                 "has(self.volumes) && self.volumes.exists(v, v.name == m.name))",
                 "volumeMounts names a volume that volumes does not have: add it to volumes, "
                 "or correct the name",
+                field="volumeMounts",
             ),
         )
     )

@@ -16,6 +16,30 @@ from sirocco_operator.api.v1alpha1 import API_VERSION, KIND
 
 Schema = Mapping[str, Any]
 
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta
+_METADATA: Final[Schema] = {
+    "properties": {
+        name: {"x-kubernetes-preserve-unknown-fields": True}
+        for name in (
+            "name",
+            "generateName",
+            "namespace",
+            "labels",
+            "annotations",
+            "finalizers",
+            "ownerReferences",
+            "uid",
+            "resourceVersion",
+            "generation",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "managedFields",
+            "selfLink",
+        )
+    }
+}
+
 # A name that the API server takes for any object: a DNS subdomain.
 _MAX_OBJECT_NAME: Final = 253
 
@@ -35,9 +59,7 @@ def problems(document: object) -> list[str]:
     found += _misfits(resource)
     found += _duplicates(resource, schema, "")
     # As the API server: rules read fields, so they are checked once the fields have their types.
-    return found or [
-        f"{path}: {message}" if path else message for path, message in broken_rules(resource, schema)
-    ]
+    return found or [f"{path}: {message}" for path, message in broken_rules(resource, schema)]
 
 
 @lru_cache(maxsize=1)
@@ -71,7 +93,10 @@ def _unknown_fields(value: object, schema: Schema, path: str) -> Iterator[str]:
     known = schema.get("properties", {})
     for key, child in value.items():
         here = _join(path, key)
-        if here in ("metadata", "status"):
+        if here == "status":
+            continue
+        if here == "metadata":
+            yield from _unknown_fields(child, _METADATA, here)
             continue
         if key in known:
             yield from _unknown_fields(child, known[key], here)
