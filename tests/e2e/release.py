@@ -61,9 +61,8 @@ class Release:
 
 
 def renew_stale_pods() -> None:
-    """Restart the operator where its pods run an older build of the image than the node has."""
-    found = docker.docker("exec", NODE, "crictl", "inspecti", "--output", "json", OPERATOR_IMAGE)
-    current = json.loads(found)["status"]["id"]
+    """Restart the operator where its pods run an older build of the image than there is."""
+    current = docker.image_id(OPERATOR_IMAGE)
     kubectl = Kubectl(NAMESPACE)
     pods = kubectl.list("pods", f"app.kubernetes.io/instance={NAME}")
     running = {one["imageID"] for pod in pods for one in pod["status"].get("containerStatuses", [])}
