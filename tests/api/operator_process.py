@@ -37,7 +37,7 @@ class OperatorProcess:
     """`python -m sirocco_operator.app`; killed when left."""
 
     def __init__(self, cluster: ControlPlane, name: str = "operator-0", **settings: str) -> None:
-        self._name = name
+        self.name = name
         (self.port,) = free_ports(1)
         self.log = Path(mkdtemp(prefix="sirocco-operator-")) / "operator.log"
         self._environment = {
@@ -60,7 +60,7 @@ class OperatorProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            sys.stderr.write(f"{self._name}'s log:\n{last_lines(self.log)}\n")
+            sys.stderr.write(f"{self.name}'s log:\n{last_lines(self.log)}\n")
         self.kill()
 
     @property
@@ -68,6 +68,11 @@ class OperatorProcess:
         """The process's id."""
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
         """Start and wait until it is ready: its caches are filled."""

@@ -8,12 +8,10 @@ from typing import Any, Final
 
 import aiohttp
 
+from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER, PROGRESS_PORT
 from sirocco_operator.controller.store import Key
 from sirocco_operator.kube import EVENT, NODE, ApiError, Kube
 from sirocco_operator.status.observed import Download, Manifest
-
-DOWNLOAD_CONTAINER: Final = "download"
-PROGRESS_PORT: Final = 8001
 
 # Seconds until a reading is taken again while what it is about lasts.
 DOWNLOAD_SECONDS: Final = 5.0
