@@ -58,7 +58,7 @@ test-chart: .venv/.synced ## what Helm 4 and Helm 3 render
 
 .PHONY: test-api
 test-api: .venv/.synced ## the operator against a real API server
-	$(KIND) tools --for api
+	$(KIND) tools --for api --for chart
 	.venv/bin/pytest tests/api $(PYTEST_ARGS)
 
 .PHONY: test-vllm
