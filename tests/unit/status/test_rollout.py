@@ -41,6 +41,30 @@ def test_in_place_a_pod_without_a_gpu_just_waits() -> None:
     assert cluster.told(model, *pods, nodes=[cluster.node("a", 1)])[0] == "WaitingForGPU"
 
 
+def test_a_pod_that_gets_the_gpus_of_one_that_drains_waits_for_nothing_else() -> None:
+    model = cluster.model({"rollout": {"strategy": "InPlace"}})
+    draining = cluster.terminating(cluster.ready(model, "a", cluster.OLD))
+
+    told = cluster.told(
+        model, draining, cluster.unscheduled(model, SHORT_OF_GPUS), nodes=[cluster.node("a", 1)]
+    )
+
+    assert told == (
+        "Replacing",
+        "the new pod waits for the 1 nvidia.com/gpu of one that finishes its requests",
+    )
+
+
+def test_a_pod_that_drained_to_its_end_holds_no_gpus() -> None:
+    model = cluster.model()
+    over = cluster.terminating(cluster.ready(model, "a", cluster.OLD))
+    over["status"]["phase"] = "Succeeded"
+
+    told = cluster.told(model, over, cluster.unscheduled(model, SHORT_OF_GPUS), nodes=[cluster.node("a", 1)])
+
+    assert told[0] == "WaitingForGPU"
+
+
 def test_a_new_revision_that_no_node_can_hold_is_not_helped_by_in_place() -> None:
     model = cluster.model({"tensorParallel": 4})
     pods = [cluster.ready(model, "a", cluster.OLD), cluster.unscheduled(model, SHORT_OF_GPUS)]

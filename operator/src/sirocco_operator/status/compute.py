@@ -32,7 +32,7 @@ def compute(
         "message": finding.message,
         "replicas": int(deployment.get("replicas") or 0),
         "readyReplicas": len(view.serving),
-        "gpus": _gpus_held(view),
+        "gpus": sum(pods.gpus_held(pod, model.spec.gpu_resource) for pod in observed.pods),
         "selector": selector_string(name),
         "conditions": _conditions(
             finding, "True" if view.serving else "False", model.metadata.generation, previous, now
@@ -63,14 +63,6 @@ def invalid(
         "message": finding.message,
         "conditions": _conditions(finding, ready, generation, previous, now),
     }
-
-
-def _gpus_held(view: View) -> int:
-    resource = view.model.spec.gpu_resource
-    placed = (
-        pod for pod in view.observed.pods if (pod.get("spec") or {}).get("nodeName") and not pods.is_over(pod)
-    )
-    return sum(pods.requested(pod, resource) for pod in placed)
 
 
 def _conditions(

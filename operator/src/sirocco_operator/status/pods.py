@@ -108,6 +108,12 @@ def memory_limit(pod: Manifest) -> str:
     return str(limits.get("memory", ""))
 
 
+def gpus_held(pod: Manifest, resource: str) -> int:
+    """How many of them a pod keeps from others: those it asks for, from its placement to its end."""
+    is_placed = bool((pod.get("spec") or {}).get("nodeName"))
+    return requested(pod, resource) if is_placed and not is_over(pod) else 0
+
+
 def requested(pod: Manifest, resource: str) -> int:
     """How many of an extended resource (whole numbers, e.g. nvidia.com/gpu) the pod's containers ask for."""
     spec = pod.get("spec") or {}

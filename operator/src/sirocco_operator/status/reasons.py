@@ -36,6 +36,7 @@ class Reason(StrEnum):
     MODEL_FILES_INVALID = "ModelFilesInvalid"
     ENGINE_SETTING_REFUSED = "EngineSettingRefused"
     ENGINE_CRASHED = "EngineCrashed"
+    REPLACING = "Replacing"
     ROLLOUT_NEEDS_GPU = "RolloutNeedsGPU"
     INSUFFICIENT_GPU = "InsufficientGPU"
     WAITING_FOR_GPU = "WaitingForGPU"
@@ -217,6 +218,9 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.ENGINE_CRASHED: Meaning(
         Stage.FAILED, "The engine ended for a cause that is not in this list; it is restarted.", LOGS
+    ),
+    Reason.REPLACING: Meaning(
+        Stage.WORKING, "A new pod waits for the GPUs of one that finishes its requests and then goes."
     ),
     Reason.ROLLOUT_NEEDS_GPU: Meaning(
         Stage.WAITING,

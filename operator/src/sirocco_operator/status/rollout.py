@@ -12,6 +12,14 @@ from sirocco_operator.status.scheduling import gpu_all_taken, gpu_unknown
 from sirocco_operator.status.view import View
 
 
+def replacing(view: View) -> Mapping[str, str] | None:
+    """A pod that waits for GPUs which a pod of this model is about to give back."""
+    resource = view.model.spec.gpu_resource
+    if any(pods.is_terminating(pod) and pods.gpus_held(pod, resource) for pod in view.observed.pods):
+        return gpu_all_taken(view) or gpu_unknown(view)
+    return None
+
+
 def needs_gpu(view: View) -> Mapping[str, str] | None:
     """A surge pod for which there is no free GPU while old pods hold theirs."""
     if not view.is_rolling_out or view.model.spec.rollout.strategy is not RolloutStrategy.SURGE:
@@ -44,6 +52,11 @@ def stalled(view: View) -> Mapping[str, str] | None:
 
 
 BLOCKED_ROWS = (
+    Row(
+        Reason.REPLACING,
+        replacing,
+        "the new pod waits for the {wanted} {resource} of one that finishes its requests",
+    ),
     Row(
         Reason.ROLLOUT_NEEDS_GPU,
         needs_gpu,
