@@ -27,6 +27,8 @@ def processes(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[Pair
     with OperatorProcess(cluster, "operator-1") as second:
         yield operator, second
         second.stop()
+    if not operator.running:
+        operator.start()
     wait_leads(operator)
 
 

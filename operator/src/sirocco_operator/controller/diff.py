@@ -45,7 +45,7 @@ def owned_fields(live: Manifest, manager: str) -> Mapping[str, Any] | None:
 
 
 def _compare(wanted: Any, live: Any, fields: Mapping[str, Any], path: str, quantity: bool) -> str | None:
-    below = {key: value for key, value in fields.items() if key != "."}
+    below = _below(fields)
     if not below:
         # A leaf, or a list or map that is replaced as a whole.
         return None if _equal(wanted, live, quantity) else path
@@ -62,12 +62,14 @@ def _compare_map(
     if not isinstance(live, Mapping):
         return path
     names = {key.removeprefix("f:") for key in fields}
-    for name in sorted(names - {name for name, value in wanted.items() if not _empty(value)}):
-        # Owned, but wanted no more; an empty value that is wanted is as good as none.
-        if name not in wanted:
+    for name in sorted(names):
+        # An empty value that is wanted is as good as none, but owns nothing below.
+        if _empty(wanted.get(name)) and (name not in wanted or _below(fields[f"f:{name}"])):
             return f"{path}.{name}"
     for name, value in wanted.items():
         if _empty(value):
+            if isinstance(value, str) and live.get(name):
+                return f"{path}.{name}"
             continue
         if name not in names:
             return f"{path}.{name}"
@@ -141,6 +143,11 @@ def _same_quantity(one: str, other: str) -> bool:
         return canonical(one) == canonical(other)
     except ValueError:
         return False
+
+
+def _below(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The owned fields below; "." is the object or element itself."""
+    return {key: value for key, value in fields.items() if key != "."}
 
 
 def _empty(value: Any) -> bool:
