@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import yaml
 
+from tests.kind.paths import BIN, REPOSITORY
+
 Manifest = dict[str, Any]
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
 CHART: Final = REPOSITORY / "charts" / "sirocco"
 RELEASE: Final = "sirocco"
 NAMESPACE: Final = "sirocco-system"
@@ -26,7 +27,7 @@ class HelmError(Exception):
 
 def tool(name: str) -> Path:
     """The path of one of the project's tools; raises FileNotFoundError with what to run."""
-    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sirocco" / "bin" / name
+    path = BIN / name
     if not path.exists():
         raise FileNotFoundError(f"{path} is not installed: run `make tools`")
     return path

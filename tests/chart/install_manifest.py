@@ -7,7 +7,8 @@ from typing import Final
 
 import yaml
 
-from tests.chart.helm import NAMESPACE, REPOSITORY, Manifest, render
+from tests.chart.helm import NAMESPACE, Manifest, render
+from tests.kind.paths import REPOSITORY
 
 PATH: Final = REPOSITORY / "manifests" / "install.yaml"
 

@@ -2,7 +2,8 @@
 
 import yaml
 
-from tests.chart.helm import CHART, REPOSITORY, find, names, render, template
+from tests.chart.helm import CHART, find, names, render, template
+from tests.kind.paths import REPOSITORY
 
 CRD = "inferencemodels.inference.sirocco.dev"
 FILE = REPOSITORY / "crds" / "inferencemodels.yaml"

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from sirocco_operator.api.parse import parse
-from tests.chart.helm import CHART, REPOSITORY
+from tests.chart.helm import CHART
+from tests.kind.paths import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", CHART / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 
