@@ -2,11 +2,14 @@
 
 import shlex
 import shutil
+import subprocess
+import tarfile
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.kind import base, config, docker, host, versions
+from tests.kind.archive import MissingLayerError, read_saved, write_archive
 from tests.kind.keys import files_below, files_key, key_of
 from tests.kind.paths import REPOSITORY, WORK
 from tests.kind.steps import StepError, run_logged, say, step
@@ -15,6 +18,8 @@ LOADED = "/kind/loaded"
 """In the node: a file an image, holding the digest that was loaded under its name."""
 
 ADVICE = "Are PyPI and the Debian mirror reachable from a build? Then run the same command again."
+
+LOAD_ADVICE = f"Disk full (`df -h`)? {config.NODE} healthy? Then run this again."
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Image:
     loaded: bool = True
 
 
-_CTR = ("ctr", "-n", "k8s.io", "images")
+_CTR = ("ctr", "-n", "k8s.io")
 _LOCK = ("pyproject.toml", "uv.lock")
 _SERVING = ("serving/Dockerfile", "serving/install.py", "serving/pyproject.toml", "serving/src")
 _VLLM = "sirocco/vllm-cpu:0.32.0"
@@ -79,28 +84,46 @@ def ensure() -> None:
 
 def load() -> None:
     """Load the images that the node lacks or has in another version; raises StepError."""
-    present = docker.docker("exec", config.NODE, *_CTR, "ls", "-q").split()
+    present = docker.docker("exec", config.NODE, *_CTR, "images", "ls", "-q").split()
     wanted = [image for image in IMAGES if image.loaded]
     count = 0
     for image in wanted:
         digest = docker.image_id(image.tag)
         mark = f"{LOADED}/{image.tag.replace('/', '_')}"
-        if f"docker.io/{image.tag}" in present and _mark(mark) == digest:
+        known = f"docker.io/{image.tag}" in present
+        if known and _mark(mark) == digest:
             continue
         with step(f"load {image.tag} into the node"):
             docker.docker("exec", config.NODE, "sh", "-c", f"mkdir -p {LOADED} && rm -f {mark}")
-            client = shlex.quote(docker.client())
-            save, load = (
-                f"{client} save {image.tag}",
-                f"{client} exec -i {config.NODE} {' '.join(_CTR)} import -",
-            )
-            command = ["bash", "-c", f"set -o pipefail; {save} | {load}"]
-            run_logged(
-                command, "load", advice=f"Disk full (`df -h`)? {config.NODE} healthy? Then run this again."
-            )
+            if not (known and _load_changes(image.tag)):
+                _load_all(image.tag)
             docker.docker("exec", config.NODE, "sh", "-c", f"echo {digest} > {mark}")
         count += 1
     say(f"node: {count} images loaded, {len(wanted) - count} current")
+
+
+def _load_all(tag: str) -> None:
+    client = shlex.quote(docker.client())
+    command = f"{client} save {tag} | {client} exec -i {config.NODE} {' '.join(_CTR)} images import -"
+    run_logged(["bash", "-c", f"set -o pipefail; {command}"], "load", advice=LOAD_ADVICE)
+
+
+def _load_changes(tag: str) -> bool:
+    """Load an image's layers that the node lacks; False when that does not do."""
+    present = set(docker.docker("exec", config.NODE, *_CTR, "content", "ls", "-q").split())
+    with tempfile.TemporaryDirectory(prefix="load-", dir=WORK) as folder:
+        target = Path(folder) / "image.tar"
+        try:
+            with subprocess.Popen([docker.client(), "save", tag], stdout=subprocess.PIPE) as process:
+                assert process.stdout
+                saved = read_saved(process.stdout, Path(folder))
+            count = write_archive(saved, tag, present, target)
+        except (MissingLayerError, tarfile.TarError):
+            return False
+        say(f"    {count} new layers")
+        command = [docker.client(), "exec", "-i", config.NODE, *_CTR, "images", "import", "-"]
+        run_logged(command, "load", advice=LOAD_ADVICE, stdin=target)
+    return True
 
 
 def _mark(path: str) -> str:
