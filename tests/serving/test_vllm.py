@@ -13,8 +13,8 @@ from tests.serving.container import Answer, Container
 from tests.waiting import eventually
 
 QUESTION = "What is the capital of France?"
-LONG = {"prompt": "Count: 1 2 3 4 5 6 7 8 9 10 11 12", "temperature": 0, "max_tokens": 1900}
-EVENT_SECONDS = 60
+LONG = {"prompt": "Count: 1 2 3 4 5 6 7 8 9 10 11 12", "temperature": 0, "max_tokens": 900}
+EVENT_SECONDS = 300
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 """The few names of vLLM that the serving layer uses, over an engine that makes up its tokens."""
 
-from vllm.sampling_params import SamplingParams
+from .sampling_params import SamplingParams
 
 __all__ = ["SamplingParams"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge
 
-from vllm.sampling_params import SamplingParams
+from .sampling_params import SamplingParams
 
 RUNNING = Gauge("vllm:num_requests_running", "Requests in the engine.", ["model_name"])
 WAITING = Gauge("vllm:num_requests_waiting", "Requests queued.", ["model_name"])

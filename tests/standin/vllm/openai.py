@@ -10,8 +10,8 @@ from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from vllm.engine import Engine
-from vllm.sampling_params import SamplingParams
+from .engine import Engine
+from .sampling_params import SamplingParams
 
 router = APIRouter()
 

@@ -11,14 +11,14 @@ from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import entry_points
 from typing import Any
 
-import uvicorn
+import uvicorn  # type: ignore[import-not-found]
 from fastapi import FastAPI
 
-from vllm import openai
-from vllm.engine import Engine
+from . import openai
+from .engine import Engine
 
 
-class Server(uvicorn.Server):
+class Server(uvicorn.Server):  # type: ignore[misc]
     """Leaves signals to the caller, as vLLM's does."""
 
     @contextlib.contextmanager

@@ -18,7 +18,7 @@ router = APIRouter()
 
 @router.post("/generate")
 async def generate(request: Request) -> Response:
-    """Answers in the form that the body asks for; see the contract in README.md."""
+    """Answers in the form that the body asks for; see docs/calling-a-model.md."""
     engine: Engine = request.app.state.sirocco_engine
     try:
         asked = parse_generate(await request.body())
