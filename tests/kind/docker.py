@@ -25,6 +25,8 @@ def link_client() -> None:
     Since 23.0 a client needs the buildx plugin for that; Debian's 20.10 brings it along.
     """
     link = BIN / "docker"
+    if link.is_symlink() and link.exists():
+        return
     link.unlink(missing_ok=True)
     first = shutil.which("docker")
     if first and PACKAGED_CLIENT.exists() and not succeeds([first, "buildx", "version"]):

@@ -97,7 +97,7 @@ def _start() -> None:
     def ready_or_dead() -> bool:
         return process.poll() is not None or docker.answers()
 
-    wait_for("dockerd answers", ready_or_dead, 90, advice=f"See {LOG}:\n{log_tail(LOG)}")
+    wait_for("dockerd answers", ready_or_dead, 90, advice=f"See {LOG}.")
     if process.poll() is not None:
         raise StepError(f"dockerd ended with status {process.returncode}; {LOG} ends with:\n{log_tail(LOG)}")
 
