@@ -44,7 +44,7 @@ def model(images: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     """VLLM with our layer, ready; the tests of a file share it, its last test may stop it."""
-    settings = '{"drain": {"settle_seconds": 2, "timeout_seconds": 300}}'
+    settings = '{"drain": {"settle_seconds": 1, "timeout_seconds": 300}}'
     with start("sirocco/serving-cpu:dev", model, tmp_path_factory.mktemp("settings"), settings) as container:
         container.wait_until_ready(400)
         yield container

@@ -13,7 +13,7 @@ from tests.serving.container import Answer, Container
 from tests.waiting import eventually
 
 QUESTION = "What is the capital of France?"
-LONG = {"prompt": "Count: 1 2 3 4 5 6 7 8 9 10 11 12", "temperature": 0, "max_tokens": 900}
+LONG = {"prompt": "Count: 1 2 3 4 5 6 7 8 9 10 11 12", "temperature": 0}
 EVENT_SECONDS = 300
 
 
@@ -28,10 +28,12 @@ def events(text: str) -> list[Any]:
     return [json.loads(line) for line in lines[:-1]]
 
 
-def open_stream(server: Container) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+def open_stream(
+    server: Container, tokens: int
+) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
     """A long generation of which the first event has come."""
     connection = server.connect(EVENT_SECONDS)
-    connection.request("POST", "/generate", json.dumps(LONG))
+    connection.request("POST", "/generate", json.dumps(LONG | {"max_tokens": tokens}))
     answer = connection.getresponse()
     assert answer.status == 200
     assert answer.readline().startswith(b"data: ")
@@ -173,7 +175,7 @@ def test_metrics_hold_vllms_and_ours(server: Container) -> None:
 
 
 def test_a_client_that_leaves_aborts_its_generation(server: Container) -> None:
-    connection, _ = open_stream(server)
+    connection, _ = open_stream(server, 1900)
     assert server.metric("vllm:num_requests_running") == 1
     connection.close()
     eventually(
@@ -184,7 +186,7 @@ def test_a_client_that_leaves_aborts_its_generation(server: Container) -> None:
 
 
 def test_sigterm_lets_a_stream_finish_and_turns_new_requests_away(server: Container) -> None:
-    connection, stream = open_stream(server)
+    connection, stream = open_stream(server, 300)
     server.signal("SIGTERM")
 
     def ready() -> int:
