@@ -8,11 +8,12 @@ import pytest
 from tests.e2e import models
 from tests.e2e.client import Client
 from tests.e2e.kubectl import Kubectl, Object
+from tests.waiting import eventually
 
 PAIR: Final = "pair"
 # 32 tokens in a streamed answer: 1.6 seconds each, so that streams are under way whenever a pod goes.
 TOKEN_SECONDS: Final = {"name": "STANDIN_TOKEN_SECONDS", "value": "0.05"}
-EACH: Final = 30
+EACH: Final = 15
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,9 @@ def until_ready(kubectl: Kubectl, name: str, replicas: int) -> None:
         f"ready with {replicas} replicas",
         600,
     )
-    with kubectl.watch("pods", selector=models.of(name)) as watch:
-        watch.until(lambda pods: len(pods) == replicas, f"{replicas} pods of {name} to be left", 300)
+    eventually(
+        lambda: len(pods_of(kubectl, name)) == replicas, 300, f"{replicas} pods to be left", interval=1
+    )
 
 
 def serving_with_two(kubectl: Kubectl, name: str) -> None:

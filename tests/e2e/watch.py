@@ -15,7 +15,10 @@ RESTART_SECONDS: Final = 1.0
 
 
 class Watch:
-    """Objects by name as they are now, and each state that they were seen in."""
+    """Objects by name as they are now, and each state that they were seen in.
+
+    Objects of the first list come one by one: ask what is there, not what is missing.
+    """
 
     def __init__(self, command: Sequence[str]) -> None:
         self.history: list[Object] = []
