@@ -10,7 +10,8 @@ from tests.kind.paths import REPOSITORY
 
 WEIGHTS: Final = "oci://sirocco/smollm2-135m-instruct:1"
 STANDIN_IMAGE: Final = "sirocco/standin:dev"
-STOCK_IMAGE: Final = "sirocco/vllm-cpu:0.32.0"
+# An engine without the serving layer.
+STOCK_IMAGE: Final = "sirocco/standin-base:dev"
 OURS: Final = "app.kubernetes.io/managed-by=sirocco-operator"
 SAMPLE: Final = REPOSITORY / "manifests" / "smollm2-cpu.yaml"
 

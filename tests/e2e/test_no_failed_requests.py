@@ -33,9 +33,7 @@ def until_ready(kubectl: Kubectl, name: str, replicas: int) -> None:
         f"ready with {replicas} replicas",
         600,
     )
-    eventually(
-        lambda: len(pods_of(kubectl, name)) == replicas, 300, f"{replicas} pods to be left", interval=1
-    )
+    eventually(lambda: len(pods_of(kubectl, name)) == replicas, 300, f"{replicas} pods", interval=1)
 
 
 def serving_with_two(kubectl: Kubectl, name: str) -> None:
