@@ -4,21 +4,21 @@ import json
 from typing import Final
 
 from tests.e2e import release
+from tests.kind.config import AUDIT_LOG, NODE
 from tests.kind.docker import docker
 
-LOG: Final = "/var/log/kubernetes/audit.log"
 OPERATOR_USER: Final = f"system:serviceaccount:{release.NAMESPACE}:{release.OPERATOR}"
 WRITES: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
 def position() -> int:
     """Where the log ends now, in bytes."""
-    return int(docker("exec", release.NODE, "stat", "--format", "%s", LOG))
+    return int(docker("exec", NODE, "stat", "--format", "%s", AUDIT_LOG))
 
 
 def operator_writes(since: int) -> list[str]:
     """Every write of the operator after a position, but for the Lease's: when, what and how it ended."""
-    lines = docker("exec", release.NODE, "tail", "--bytes", f"+{since + 1}", LOG).splitlines()
+    lines = docker("exec", NODE, "tail", "--bytes", f"+{since + 1}", AUDIT_LOG).splitlines()
     return [
         f"{event['requestReceivedTimestamp']} {event['verb']} {event['requestURI']}"
         f" -> {event.get('responseStatus', {}).get('code')}"
@@ -32,5 +32,5 @@ def operator_writes(since: int) -> list[str]:
 
 def operator_requests(since: int) -> int:
     """How many requests of the operator ended after a position: shows that it is there and the log is on."""
-    lines = docker("exec", release.NODE, "tail", "--bytes", f"+{since + 1}", LOG).splitlines()
+    lines = docker("exec", NODE, "tail", "--bytes", f"+{since + 1}", AUDIT_LOG).splitlines()
     return sum(OPERATOR_USER in line and '"ResponseComplete"' in line for line in lines)

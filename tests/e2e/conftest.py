@@ -73,10 +73,19 @@ def client(kubectl: Kubectl) -> Client:
 def shared_start(kubectl: Kubectl) -> Iterator[Watch]:
     """Begin to start the shared model at once: it loads while other tests run."""
     with kubectl.watch("inferencemodels", SHARED) as watch:
-        manifest = models.sample()
-        manifest["metadata"] = {"name": SHARED}
-        kubectl.apply(manifest)
+        kubectl.apply(shared_manifest())
         yield watch
+
+
+def shared_manifest() -> models.Manifest:
+    """The sample twice, neither replica so large that it starves the other on two cores."""
+    manifest = models.sample()
+    spec = manifest["spec"]
+    threads = {"name": "OMP_NUM_THREADS", "value": "1"}
+    others = [one for one in spec["engine"]["env"] if one["name"] != threads["name"]]
+    spec["engine"]["env"] = [*others, threads]
+    spec["resources"]["limits"]["cpu"] = "1"
+    return {**manifest, "metadata": {"name": SHARED}, "spec": {**spec, "replicas": 2}}
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,11 @@
 import json
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from tests.e2e.watch import Watch
+from tests.kind.config import CONTEXT
 from tests.kind.paths import BIN
-
-CONTEXT: Final = "kind-sirocco"
 
 Object = dict[str, Any]
 Objects = list[Object]

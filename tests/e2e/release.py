@@ -5,8 +5,9 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tests.e2e.kubectl import CONTEXT, Kubectl
+from tests.e2e.kubectl import Kubectl
 from tests.kind import docker
+from tests.kind.config import CONTEXT
 from tests.kind.paths import BIN, REPOSITORY
 
 CHART: Final = REPOSITORY / "charts" / "sirocco"
@@ -14,7 +15,6 @@ NAME: Final = "sirocco"
 NAMESPACE: Final = "sirocco-system"
 OPERATOR: Final = "sirocco-operator"
 OPERATOR_IMAGE: Final = "sirocco/operator:dev"
-NODE: Final = "sirocco-control-plane"
 
 # The images built here, and little enough of the node's two cores.
 VALUES: Final[Mapping[str, Any]] = {

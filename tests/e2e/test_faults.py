@@ -5,8 +5,9 @@ from typing import Final
 
 import pytest
 
-from tests.e2e import leader, models, release
+from tests.e2e import leader, models
 from tests.e2e.kubectl import Kubectl
+from tests.kind.config import NODE
 from tests.kind.docker import docker
 from tests.waiting import eventually
 
@@ -64,7 +65,7 @@ def test_desired_state_is_reached_after_a_restart_of_the_api_server(survivor: st
 
 def in_node(*command: str) -> str:
     """Run a program in the cluster's node."""
-    return docker("exec", release.NODE, *command)
+    return docker("exec", NODE, *command)
 
 
 def is_restarted(kubectl: Kubectl, process: str) -> bool:

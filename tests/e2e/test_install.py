@@ -10,6 +10,7 @@ from tests.e2e.conftest import SharedModel
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.namespaces import fresh_namespace
 from tests.e2e.release import Release
+from tests.e2e.replicas import pod_uids
 
 SECOND: Final = "second"
 WATCHED: Final = "sirocco-e2e-watched"
@@ -64,7 +65,7 @@ def test_helm_3_installs_an_operator_for_given_namespaces(
 def test_uninstalling_keeps_the_models_and_their_pods(
     shared: SharedModel, operator: Kubectl, kubectl: Kubectl
 ) -> None:
-    (before,) = kubectl.list("pods", models.of(shared.name))
+    before = pod_uids(kubectl, shared.name)
     Release().uninstall()
     try:
         assert not operator.get("deployment", release.OPERATOR)
@@ -73,5 +74,4 @@ def test_uninstalling_keeps_the_models_and_their_pods(
     finally:
         Release().install()
     kubectl.until("imodel", shared.name, lambda one: models.reason(one) == "Ready", "ready")
-    (after,) = kubectl.list("pods", models.of(shared.name))
-    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert pod_uids(kubectl, shared.name) == before

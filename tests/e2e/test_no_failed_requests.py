@@ -7,8 +7,8 @@ import pytest
 
 from tests.e2e import models
 from tests.e2e.client import Client
-from tests.e2e.kubectl import Kubectl, Object
-from tests.waiting import eventually
+from tests.e2e.kubectl import Kubectl
+from tests.e2e.replicas import roll_out, until_ready
 
 PAIR: Final = "pair"
 # 32 tokens in a streamed answer: 1.6 seconds each, so that streams are under way whenever a pod goes.
@@ -24,42 +24,22 @@ def pair(kubectl: Kubectl) -> Iterator[str]:
     kubectl.delete("imodel", PAIR)
 
 
-def until_ready(kubectl: Kubectl, name: str, replicas: int) -> None:
-    """Wait until as many replicas serve the present specification, and no pod is about to end."""
-    kubectl.until(
-        "imodel",
-        name,
-        lambda one: models.reason(one) == "Ready" and one["status"]["readyReplicas"] == replicas,
-        f"ready with {replicas} replicas",
-        600,
-    )
-    eventually(lambda: len(pods_of(kubectl, name)) == replicas, 300, f"{replicas} pods", interval=1)
-
-
 def serving_with_two(kubectl: Kubectl, name: str) -> None:
     """Bring the model to two replicas, whatever a test before has made of it."""
     kubectl.run("scale", "imodel", name, "--replicas=2")
     until_ready(kubectl, name, 2)
 
 
-def pods_of(kubectl: Kubectl, name: str) -> list[Object]:
-    """The model's pods."""
-    return kubectl.list("pods", models.of(name))
-
-
 def test_rolling_update(pair: str, kubectl: Kubectl, client: Client) -> None:
     serving_with_two(kubectl, pair)
-    before = {pod["metadata"]["uid"] for pod in pods_of(kubectl, pair)}
     with client.load(pair) as load:
-        kubectl.patch("imodel", pair, {"spec": {"podAnnotations": {"e2e.sirocco.dev/revision": "2"}}})
-        until_ready(kubectl, pair, 2)
-        assert before.isdisjoint(pod["metadata"]["uid"] for pod in pods_of(kubectl, pair))
+        roll_out(kubectl, pair, 2)
     load.assert_no_request_failed(EACH)
 
 
 def test_eviction(pair: str, kubectl: Kubectl, client: Client) -> None:
     serving_with_two(kubectl, pair)
-    evicted = pods_of(kubectl, pair)[0]["metadata"]["name"]
+    evicted = kubectl.list("pods", models.of(pair))[0]["metadata"]["name"]
     with client.load(pair) as load:
         kubectl.evict(evicted)
         kubectl.until_gone("pod", evicted)

@@ -6,6 +6,7 @@ from tests.e2e import models
 from tests.e2e.client import Client
 from tests.e2e.conftest import SharedModel
 from tests.e2e.kubectl import Kubectl
+from tests.e2e.replicas import roll_out
 
 START: list[str] = ["Starting", "PullingImage", "Loading", "Ready"]
 
@@ -55,12 +56,19 @@ def test_get_shows_state_and_endpoint_in_columns(shared: SharedModel, kubectl: K
     header, row = kubectl.run("get", "imodel", shared.name).splitlines()
     assert header.split() == ["NAME", "READY", "REASON", "REPLICAS", "GPUS", "ENDPOINT", "AGE"]
     endpoint = f"http://{shared.name}.{kubectl.namespace}.svc"
-    assert row.split()[:-1] == [shared.name, "True", "Ready", "1", "0", endpoint]
+    assert row.split()[:-1] == [shared.name, "True", "Ready", "2", "0", endpoint]
 
 
 def test_pod_runs_where_only_restricted_pods_are_admitted(shared: SharedModel, kubectl: Kubectl) -> None:
     namespace = kubectl.get("namespace", kubectl.namespace)
     assert namespace
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
-    (pod,) = kubectl.list("pods", models.of(shared.name))
-    assert pod["status"]["phase"] == "Running"
+    pods = kubectl.list("pods", models.of(shared.name))
+    assert [pod["status"]["phase"] for pod in pods] == ["Running", "Running"]
+
+
+def test_rolling_update_fails_no_request(shared: SharedModel, kubectl: Kubectl, client: Client) -> None:
+    # A light load: three engines share two cores while a pod of the new revision starts.
+    with client.load(shared.name, clients=4, pause=1, tokens=8, timeout=180) as load:
+        roll_out(kubectl, shared.name, 2)
+    load.assert_no_request_failed(5)

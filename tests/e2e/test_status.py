@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.e2e import models, release
+from tests.e2e import models
 from tests.e2e.kubectl import Kubectl, Object
+from tests.kind.config import NODE
 
 SCARCE: Final = "e2e.sirocco.dev/scarce"
 ROLLED: Final = "e2e.sirocco.dev/rolled"
@@ -64,7 +65,7 @@ def advertise(extended: dict[str, int]) -> None:
     amounts = {name: str(amount) for name, amount in extended.items()}
     change = {"status": {"capacity": amounts, "allocatable": amounts}}
     Kubectl().run(
-        "patch", "node", release.NODE, "--subresource=status", "--type=merge", "--patch", json.dumps(change)
+        "patch", "node", NODE, "--subresource=status", "--type=merge", "--patch", json.dumps(change)
     )
 
 
