@@ -1,5 +1,6 @@
 """The host's network as it was before dockerd: read it, and take dockerd's changes back."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TypedDict
 
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 TABLES = ("filter", "nat")
+_BRIDGE = re.compile(r"docker0|br-[0-9a-f]{12}")
 
 
 class Network(TypedDict):
@@ -26,9 +28,10 @@ def read() -> Network:
 
 
 def restore(before: Network) -> None:
-    """Remove dockerd's bridge, rules and chains, and set what it had changed back."""
-    if shutil.which("ip"):
-        subprocess.run(["ip", "link", "delete", "docker0"], capture_output=True)
+    """Remove dockerd's bridges, rules and chains, and set what it had changed back."""
+    for path in Path("/sys/class/net").iterdir():
+        if _BRIDGE.fullmatch(path.name):
+            subprocess.run(["ip", "link", "delete", path.name], capture_output=True)
     for table in TABLES:
         rules = _iptables(table, "-S")
         for words in removals(rules):
@@ -48,7 +51,7 @@ def removals(rules: str) -> list[list[str]]:
 
 
 def _is_bridge_rule(words: list[str]) -> bool:
-    return "docker0" in words
+    return any(_BRIDGE.fullmatch(word) for word in words)
 
 
 def _iptables(table: str, *arguments: str) -> str:

@@ -31,6 +31,8 @@ LISTING = """-P FORWARD DROP
 -A FORWARD -j MINE
 -A DOCKER-USER -j RETURN
 -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+-A FORWARD -i br-79e1dbd34f7e ! -o br-79e1dbd34f7e -j ACCEPT
+-A FORWARD -i br-lan -j ACCEPT
 """
 
 
@@ -41,6 +43,7 @@ def test_dockers_rules_and_chains_are_removed_rules_first() -> None:
         "-D FORWARD -o docker0 -j DOCKER",
         "-D FORWARD -i docker0 ! -o docker0 -j ACCEPT",
         "-D POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE",
+        "-D FORWARD -i br-79e1dbd34f7e ! -o br-79e1dbd34f7e -j ACCEPT",
         "-F DOCKER",
         "-F DOCKER-USER",
         "-X DOCKER",
@@ -49,4 +52,4 @@ def test_dockers_rules_and_chains_are_removed_rules_first() -> None:
 
 
 def test_rules_of_others_stay() -> None:
-    assert not any("MINE" in words for words in removals(LISTING))
+    assert not any("MINE" in words or "br-lan" in words for words in removals(LISTING))
