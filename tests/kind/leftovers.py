@@ -25,15 +25,12 @@ def clear(data: Path) -> None:
             " and run this again."
         )
     containers = _container_ids(data)
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        left = _processes(containers)
-        for pid in left:
-            with suppress(ProcessLookupError):
-                os.kill(pid, sign)
-        if left and sign == signal.SIGKILL:
-            wait_for(
-                "killed containers' processes are gone", lambda: not _processes(containers), 20, advice=""
-            )
+    left = _processes(containers)
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    advice = f"End these processes by hand: {', '.join(map(str, left))}."
+    wait_for("containers of a dead dockerd have ended", lambda: not _processes(containers), 30, advice=advice)
     for mount in sorted(_mounts(data), reverse=True):
         subprocess.run(["umount", "--lazy", mount], capture_output=True)
     for name in SOCKETS:
@@ -80,4 +77,4 @@ def _processes(containers: set[str]) -> list[int]:
 
 def _mounts(data: Path) -> list[str]:
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [mount for mount in mounts if mount.startswith((f"{data}/", f"{RUN}/"))]
+    return [mount for mount in mounts if f"{mount}/".startswith((f"{data}/", f"{RUN}/"))]
