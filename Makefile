@@ -73,6 +73,11 @@ test-e2e: .venv/.synced ## everything in a kind cluster, with a real vLLM
 	$(KIND) load
 	.venv/bin/pytest tests/e2e $(PYTEST_ARGS)
 
+.PHONY: bench
+bench: .venv/.synced ## how fast the operator is with many resources
+	$(KIND) tools --for api
+	$(PYTHON) -m tests.bench.operator_scale
+
 .PHONY: format
 format: .venv/.synced ## put the code into its form
 	.venv/bin/ruff check --fix .

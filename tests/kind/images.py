@@ -46,7 +46,7 @@ IMAGES = (
     Image(
         "sirocco/serving-cpu:dev", "serving/Dockerfile", _SERVING, bases=(_VLLM,), arguments={"BASE": _VLLM}
     ),
-    Image(_STANDIN, "tests/standin/Dockerfile", ("tests/standin",), loaded=False),
+    Image(_STANDIN, "tests/standin/Dockerfile", ("tests/standin",)),
     Image(
         "sirocco/standin:dev", "serving/Dockerfile", _SERVING, bases=(_STANDIN,), arguments={"BASE": _STANDIN}
     ),
