@@ -18,7 +18,7 @@ DEADLINE = 10.0
 
 
 class Server:
-    """A drain around an app whose /generate waits for `finish`; `left` is set when the process would end."""
+    """A drain around an app whose /generate and /metrics wait for `finish`; `left` is set when the process would end."""
 
     def __init__(self, settle: float = 0.0, timeout: float = DEADLINE) -> None:
         self.finish = asyncio.Event()
@@ -29,7 +29,7 @@ class Server:
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        if scope["path"] == "/generate":
+        if scope["path"] in {"/generate", "/metrics"}:
             await self.finish.wait()
         await send({"type": "http.response.body", "body": b"done", "more_body": False})
 
