@@ -18,9 +18,9 @@ DEADLINE = 10.0
 
 
 class Server:
-    """A drain around an app whose /generate and /metrics wait for `finish`; `left` is set when the process would end."""
+    """A drain around an app where /generate and /metrics wait for `finish`; `left` is the end of the process."""
 
-    def __init__(self, settle: float = 0.0, timeout: float = DEADLINE) -> None:
+    def __init__(self, settle: float = 0.0, timeout: float = 600.0) -> None:
         self.finish = asyncio.Event()
         self.left = asyncio.Event()
         settings = DrainSettings(settle_seconds=settle, timeout_seconds=timeout)
