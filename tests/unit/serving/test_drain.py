@@ -18,7 +18,7 @@ DEADLINE = 10.0
 
 
 class Server:
-    """A drain around an app where /generate and /metrics wait for `finish`; `left` is the end of the process."""
+    """A drain around an app where two paths wait for `finish`; `left` is the end of the process."""
 
     def __init__(self, settle: float = 0.0, timeout: float = 600.0) -> None:
         self.finish = asyncio.Event()
