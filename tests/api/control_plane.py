@@ -1,6 +1,5 @@
 """A Kubernetes control plane without nodes: etcd, API server and controller manager as plain processes."""
 
-import ctypes
 import json
 import os
 import secrets
@@ -21,8 +20,8 @@ import yaml
 from tests.api.client import Client
 from tests.waiting import eventually
 
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL("libc.so.6", use_errno=True)
+# The kernel kills the program when the thread that started it ends, however it ends.
+WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 
 # The operator under test is the service account that manifests/install.yaml gives rights to.
 OPERATOR_USER = "system:serviceaccount:sirocco-system:sirocco-operator"
@@ -68,11 +67,6 @@ def free_ports(count: int) -> tuple[int, ...]:
     for each in sockets:
         each.close()
     return ports
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent ends, however it ends (Linux)."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -287,13 +281,12 @@ class ControlPlane:
     def _start(self, name: str, *arguments: str) -> None:
         with (self._folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                [tool(name), *arguments],
+                [*WITH_PARENT, tool(name), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
             )
 
     def _log(self, name: str) -> str:

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from tempfile import mkdtemp
 from types import TracebackType
@@ -14,7 +15,7 @@ import httpx
 import yaml
 
 from tests.api.client import Client
-from tests.api.control_plane import ControlPlane, die_with_parent, free_ports, kill_group, last_lines
+from tests.api.control_plane import WITH_PARENT, ControlPlane, free_ports, kill_group, last_lines
 from tests.waiting import eventually
 
 # Short enough for tests of the leader's change, long enough for a busy machine.
@@ -34,7 +35,10 @@ def install_rights(client: Client) -> None:
 
 
 class OperatorProcess:
-    """`python -m sirocco_operator.app`; killed when left."""
+    """`python -m sirocco_operator.app`, started again when it ends by itself, as the kubelet does.
+
+    Killed when left.
+    """
 
     def __init__(self, cluster: ControlPlane, name: str = "operator-0", **settings: str) -> None:
         self.name = name
@@ -51,6 +55,10 @@ class OperatorProcess:
             **{f"SIROCCO_{key.upper()}": value for key, value in settings.items()},
         }
         self._process: subprocess.Popen[bytes] | None = None
+        # The process that is started again when it ends; None once its end is wanted.
+        self._kept: subprocess.Popen[bytes] | None = None
+        # How often it ended by itself and was started again.
+        self.restarts = 0
 
     def __enter__(self) -> Self:
         self.start()
@@ -76,48 +84,39 @@ class OperatorProcess:
 
     def start(self) -> None:
         """Start and wait until it is ready: its caches are filled."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "sirocco_operator.app"],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=die_with_parent,
-            )
-        process = self._process
-
-        def ready() -> bool:
-            if process.poll() is not None:
-                raise RuntimeError(f"the operator ended:\n{last_lines(self.log)}")
-            return self.http("/readyz") == 200
-
-        eventually(ready, DEADLINE, lambda: f"a ready operator; its log:\n{last_lines(self.log)}", 0.05)
+        self._process = self._kept = self._spawn()
+        threading.Thread(target=self._keep, args=(self._process,), daemon=True).start()
+        eventually(
+            lambda: self.http("/readyz") == 200,
+            DEADLINE,
+            lambda: f"a ready operator; its log:\n{last_lines(self.log)}",
+            0.05,
+        )
 
     def stop(self) -> int:
         """SIGTERM; the exit status."""
         assert self._process is not None
+        self._kept = None
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(timeout=DEADLINE)
 
     def kill(self) -> None:
         """SIGKILL, as when a node fails."""
+        self._kept = None
         if self._process is not None:
             kill_group(self._process)
 
     def suspend(self) -> None:
         """Stop it from running without ending it, as a frozen machine does."""
-        os.kill(self.pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it go on after `suspend`."""
-        os.kill(self.pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
-    def wait_ended(self) -> int:
-        """Wait for its end; the exit status."""
-        assert self._process is not None
-        return self._process.wait(timeout=DEADLINE)
+    def wait_restarted(self, before: int) -> None:
+        """Wait until it ended by itself more than `before` times."""
+        eventually(lambda: self.restarts > before, DEADLINE, f"{self.name} to end by itself", 0.05)
 
     def http(self, path: str) -> int:
         """The status of a GET of its own HTTP server; 0 while nothing listens."""
@@ -138,3 +137,27 @@ class OperatorProcess:
             if all(found.get(key) == value for key, value in labels.items()):
                 total += float(match[3])
         return total
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [*WITH_PARENT, sys.executable, "-m", "sirocco_operator.app"],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _keep(self, process: subprocess.Popen[bytes]) -> None:
+        # A process dies with the thread that started it: this one stays as long as the process.
+        while True:
+            process.wait()
+            if self._kept is not process:
+                return
+            process = self._process = self._kept = self._spawn()
+            self.restarts += 1

@@ -79,12 +79,12 @@ def test_a_leader_that_was_frozen_ends_without_a_write(
     leader, other = pair
     client.create(model(namespace))
     wait_status(client, namespace)
-    offset = leader.log.stat().st_size
+    offset, before = leader.log.stat().st_size, leader.restarts
     leader.suspend()
     wait_leads(other)
     # There is work for the one that wakes up and believes to lead.
     audit = cluster.audit_offset()
     leader.resume()
-    assert leader.wait_ended() == 1
+    leader.wait_restarted(before)
     assert b"the lease is lost" in leader.log.read_bytes()[offset:]
     assert cluster.writes(audit, namespace) == []

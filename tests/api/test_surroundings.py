@@ -1,6 +1,7 @@
 """What is read beside the children: pods, their events, and how far a download is."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +14,8 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("operator")
 
-# Of the loopback network, so that a pod can claim it.
-POD_ADDRESS = "127.0.0.2"
+# Of the loopback network, so that a pod can claim it; another in each run of the tests.
+POD_ADDRESS = f"127.1.{os.getpid() >> 8 & 255}.{os.getpid() % 254 + 1}"
 
 
 def wait_pod(client: Client, namespace: str) -> Object:
