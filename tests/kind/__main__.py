@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 
-from tests.kind import cluster, docker, host, images, tools
+from tests.kind import cluster, docker, host, images, leftovers, tools
 from tests.kind.paths import REPOSITORY
 from tests.kind.steps import StepError, one_at_a_time, say
 
@@ -45,6 +45,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "status":
         return _status()
     with one_at_a_time():
+        leftovers.clear_work()
         match options.command:
             case "tools":
                 tools.ensure(*(options.groups or sorted(tools.GROUPS)))

@@ -1,11 +1,10 @@
 """The base image, made from Debian packages where it can't be pulled."""
 
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.kind import docker, host, versions
+from tests.kind import docker, host, leftovers, versions
 from tests.kind.keys import key_of
 from tests.kind.paths import WORK
 from tests.kind.steps import StepError, is_root, run_logged, step
@@ -34,7 +33,6 @@ def ensure() -> None:
 
 
 def _build(key: str) -> None:
-    WORK.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="base-", dir=WORK))
     root = folder / "root"
     try:
@@ -58,7 +56,5 @@ def _build(key: str) -> None:
         changes = ["--change", f"LABEL {docker.KEY_LABEL}={key}", "--change", 'CMD ["bash"]']
         docker.docker("import", *changes, archive, versions.BASE_IMAGE, seconds=300)
     finally:
-        # An interrupted debootstrap leaves these mounted, and removing would reach through them.
-        for name in ("proc", "sys", "dev/pts", "dev"):
-            subprocess.run(["umount", "--lazy", root / name], capture_output=True)
+        leftovers.unmount_below(folder)
         shutil.rmtree(folder, ignore_errors=True)

@@ -90,7 +90,6 @@ def set_gpus(count: int) -> None:
 
 
 def _create(text: str, key: str) -> None:
-    WORK.mkdir(parents=True, exist_ok=True)
     (CACHE / "audit").mkdir(exist_ok=True)
     (CACHE / "audit" / Path(config.AUDIT_POLICY).name).write_text(config.audit_policy())
     path = WORK / "kind.json"

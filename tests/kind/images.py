@@ -134,7 +134,6 @@ def _mark(path: str) -> str:
 
 
 def _build(image: Image, key: str) -> None:
-    WORK.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="context-", dir=WORK) as folder:
         context = Path(folder)
         # The build sees what the key was made from, and nothing else.

@@ -8,6 +8,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+from tests.kind.paths import WORK
 from tests.kind.steps import StepError, wait_for
 
 RUN = Path("/run/docker")
@@ -31,11 +32,27 @@ def clear(data: Path) -> None:
             os.kill(pid, signal.SIGKILL)
     advice = f"End these processes by hand: {', '.join(map(str, left))}."
     wait_for("containers of a dead dockerd have ended", lambda: not _processes(containers), 30, advice=advice)
-    for mount in sorted(_mounts(data), reverse=True):
-        subprocess.run(["umount", "--lazy", mount], capture_output=True)
+    unmount_below(data, RUN)
     for name in SOCKETS:
         (RUN.parent / name).unlink(missing_ok=True)
     shutil.rmtree(RUN, ignore_errors=True)
+
+
+def unmount_below(*folders: Path) -> None:
+    """Unmount what is mounted at or below folders, the innermost first."""
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    prefixes = tuple(f"{folder}/" for folder in folders)
+    for mount in sorted((each for each in mounts if f"{each}/".startswith(prefixes)), reverse=True):
+        subprocess.run(["umount", "--lazy", mount], capture_output=True)
+
+
+def clear_work() -> None:
+    """Remove what an interrupted run left in WORK; the caller holds the lock."""
+    if WORK.exists():
+        # An interrupted debootstrap leaves /proc mounted, and removing would reach through it.
+        unmount_below(WORK)
+        shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True)
 
 
 def name_of(pid: int) -> str:
@@ -73,8 +90,3 @@ def _processes(containers: set[str]) -> list[int]:
             if name_of(pid) and (of_dockerd or container in containers):
                 found.append(pid)
     return found
-
-
-def _mounts(data: Path) -> list[str]:
-    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [mount for mount in mounts if f"{mount}/".startswith((f"{data}/", f"{RUN}/"))]

@@ -144,7 +144,6 @@ def module_folder(module: str, version: str) -> Path:
 
 
 def _build(tool: Tool) -> None:
-    WORK.mkdir(parents=True, exist_ok=True)
     (tool.folder / ".stamps").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"{tool.name}-", dir=WORK) as folder:
         work = Path(folder)
