@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -174,6 +175,20 @@ class ControlPlane:
             and entry["objectRef"]["resource"] != "leases"
             and namespace in ("", entry["objectRef"]["namespace"])
         ]
+
+    def wait_quiet(self, namespace: str = "", seconds: float = 1.5, deadline: float = 60) -> int:
+        """Wait until the operator has not written for `seconds`; where the audit log ends then."""
+        offset, since = self.audit_offset(), time.monotonic()
+
+        def quiet() -> bool:
+            nonlocal offset, since
+            now = self.audit_offset()
+            if self.writes(offset, namespace):
+                offset, since = now, time.monotonic()
+            return time.monotonic() - since > seconds
+
+        eventually(quiet, deadline, "the operator to stop writing", 0.1)
+        return self.audit_offset()
 
     def audit(self, offset: int = 0) -> Iterator[dict[str, Any]]:
         """The operator's finished API calls, from a byte offset of the audit log on."""

@@ -126,8 +126,11 @@ class OperatorProcess:
             return 0
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples that have these labels; 0 without any."""
-        text = httpx.get(f"http://127.0.0.1:{self.port}/metrics", trust_env=False, timeout=10).text
+        """The sum of a metric's samples that have these labels; 0 without any, or while nothing listens."""
+        try:
+            text = httpx.get(f"http://127.0.0.1:{self.port}/metrics", trust_env=False, timeout=10).text
+        except httpx.TransportError:
+            return 0.0
         total = 0.0
         for line in text.splitlines():
             match = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)

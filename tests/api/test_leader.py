@@ -79,10 +79,10 @@ def test_a_leader_that_was_frozen_ends_without_a_write(
     leader, other = pair
     client.create(model(namespace))
     wait_status(client, namespace)
+    cluster.wait_quiet(namespace)
     offset, before = leader.log.stat().st_size, leader.restarts
     leader.suspend()
     wait_leads(other)
-    # There is work for the one that wakes up and believes to lead.
     audit = cluster.audit_offset()
     leader.resume()
     leader.wait_restarted(before)

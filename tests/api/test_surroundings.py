@@ -18,6 +18,16 @@ pytestmark = pytest.mark.usefixtures("operator")
 POD_ADDRESS = f"127.1.{os.getpid() >> 8 & 255}.{os.getpid() % 254 + 1}"
 
 
+@pytest.fixture(autouse=True)
+def no_placed_pods(client: Client, namespace: str) -> Iterator[None]:
+    """A pod that was placed waits for its kubelet to be deleted: take it away by force, for its namespace."""
+    yield
+    for pod in client.objects("Pod", namespace):
+        client.request(
+            "DELETE", client.path("Pod", namespace, pod["metadata"]["name"]), gracePeriodSeconds="0"
+        )
+
+
 def wait_pod(client: Client, namespace: str) -> Object:
     """The pod that the Deployment's ReplicaSet made."""
     pods = eventually(lambda: client.objects("Pod", namespace), DEADLINE, "a pod", 0.05)

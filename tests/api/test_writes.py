@@ -1,7 +1,5 @@
 """What is as wanted is not written: counted in the API server's audit log."""
 
-import time
-
 import pytest
 
 from tests.api.client import Client
@@ -13,28 +11,15 @@ from tests.waiting import eventually
 IDLE_SECONDS = 30
 
 
-def wait_quiet(cluster: ControlPlane, namespace: str = "", seconds: float = 1.5) -> int:
-    """Wait until the operator has not written for `seconds`; where the audit log ends then."""
-    offset, since = cluster.audit_offset(), time.monotonic()
-
-    def quiet() -> bool:
-        nonlocal offset, since
-        now = cluster.audit_offset()
-        if cluster.writes(offset, namespace):
-            offset, since = now, time.monotonic()
-        return time.monotonic() - since > seconds
-
-    eventually(quiet, DEADLINE, "the operator to stop writing", 0.1)
-    return cluster.audit_offset()
-
-
 def leaving(client: Client) -> list[str]:
-    """Namespaces of other tests that are being deleted: what is in them still comes and goes."""
-    return [
+    """Models in namespaces that are being deleted by other tests: their children still come and go."""
+    terminating = {
         each["metadata"]["name"]
         for each in client.objects("Namespace", None)
         if each["status"]["phase"] == "Terminating"
-    ]
+    }
+    models = [each["metadata"] for each in client.objects("InferenceModel", None)]
+    return [f"{each['namespace']}/{each['name']}" for each in models if each["namespace"] in terminating]
 
 
 def passes(operator: OperatorProcess) -> float:
@@ -67,7 +52,7 @@ def test_a_quantity_in_another_spelling_makes_no_write(
     wait_status(client, namespace)
     live = wait_child(client, "Deployment", namespace)
     assert live["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"][field] == stored
-    offset, before = wait_quiet(cluster, namespace), passes(operator)
+    offset, before = cluster.wait_quiet(namespace), passes(operator)
     # An event of a child makes the operator look again.
     client.patch("Service", namespace, "mistral", {"metadata": {"annotations": {"touched": "yes"}}})
     wait_passes(operator, before)
@@ -90,11 +75,11 @@ def test_a_restart_makes_no_write(
         )
     for number in range(5):
         wait_status(client, namespace, f"model-{number}")
-    offset = wait_quiet(cluster, namespace)
+    offset = cluster.wait_quiet(namespace)
     assert operator.stop() == 0
     operator.start()
     wait_passes(operator, 4)
-    wait_quiet(cluster, namespace)
+    cluster.wait_quiet(namespace)
     assert cluster.writes(offset, namespace) == []
 
 
@@ -104,7 +89,7 @@ def test_an_idle_cluster_sees_no_write_but_the_leases(
     client.create(model(namespace))
     wait_status(client, namespace)
     eventually(lambda: not leaving(client), DEADLINE, lambda: f"{leaving(client)} to be gone", 0.5)
-    offset = wait_quiet(cluster)
+    offset = cluster.wait_quiet()
     renewals = operator.metric("sirocco_operator_api_calls_total", verb="update", kind="Lease")
     # Time itself is what is tested here: the lease's renewals are its clock.
     wanted = renewals + IDLE_SECONDS / (LEASE_SECONDS / 5)
@@ -122,7 +107,7 @@ def test_a_second_spelling_of_the_same_resource_changes_no_status(
 ) -> None:
     client.create(model(namespace))
     wait_status(client, namespace)
-    offset, before = wait_quiet(cluster, namespace), passes(operator)
+    offset, before = cluster.wait_quiet(namespace), passes(operator)
     client.patch("InferenceModel", namespace, "mistral", {"metadata": {"labels": {"team": "a"}}})
     wait_passes(operator, before)
     assert cluster.writes(offset, namespace) == []

@@ -63,21 +63,6 @@ def wait_count(client: Client, kind: str, number: int) -> None:
     )
 
 
-def wait_quiet(cluster: ControlPlane, seconds: float) -> int:
-    """Wait until the operator wrote nothing for `seconds`; where the audit log ends then."""
-    since, offset = time.monotonic(), cluster.audit_offset()
-
-    def quiet() -> bool:
-        nonlocal since, offset
-        now = cluster.audit_offset()
-        if cluster.writes(offset):
-            since, offset = time.monotonic(), now
-        return time.monotonic() - since > seconds
-
-    eventually(quiet, DEADLINE, "the operator to stop writing", 0.5)
-    return cluster.audit_offset()
-
-
 def timed(action: Callable[[], object]) -> float:
     """Seconds that an action takes."""
     started = time.monotonic()
@@ -114,7 +99,7 @@ def measure(resources: int) -> list[tuple[str, str]]:
             for kind in reversed(CHILDREN):
                 wait_count(client, kind, resources)
             converged = time.monotonic() - started
-            idle = wait_quiet(cluster, 5)
+            idle = cluster.wait_quiet(seconds=5, deadline=DEADLINE)
             after = usage(operator.pid)
             calls = [
                 entry
@@ -133,10 +118,10 @@ def measure(resources: int) -> list[tuple[str, str]]:
             rows.append((f"writes in {IDLE_SECONDS:.0f} s of idling", str(len(cluster.writes(idle)))))
             back = [comeback(client, name) for name in names[:10]]
             rows.append(("deleted child back, median of 10", f"{statistics.median(back) * 1000:.0f} ms"))
-            offset = wait_quiet(cluster, 5)
+            offset = cluster.wait_quiet(seconds=5, deadline=DEADLINE)
             operator.stop()
             restart = timed(lambda: restart_and_pass(operator, resources))
-            wait_quiet(cluster, 5)
+            cluster.wait_quiet(seconds=5, deadline=DEADLINE)
             rows.append(("restart: until the first pass is over", f"{restart:.1f} s"))
             rows.append(("restart: writes in it", str(len(cluster.writes(offset)))))
             rows.append(("restart: peak memory", f"{usage(operator.pid).memory:.0f} MiB"))
