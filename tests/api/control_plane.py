@@ -1,16 +1,12 @@
 """A Kubernetes control plane without nodes: etcd, API server and controller manager as plain processes."""
 
 import json
-import os
 import secrets
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,10 +15,8 @@ import httpx
 import yaml
 
 from tests.api.client import Client
+from tests.api.processes import WITH_PARENT, free_ports, kill_group, last_lines, tool
 from tests.waiting import eventually
-
-# The kernel kills the program when the thread that started it ends, however it ends.
-WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 
 # The operator under test is the service account that manifests/install.yaml gives rights to.
 OPERATOR_USER = "system:serviceaccount:sirocco-system:sirocco-operator"
@@ -45,41 +39,6 @@ _CONTROLLERS = (
     "disruption-controller",
     "namespace-controller",
 )
-
-
-def tools() -> Path:
-    """The folder of the project's tools; `python -m tests.kind tools` fills it."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "sirocco" / "bin"
-
-
-def tool(name: str) -> str:
-    """The path of one tool; raises FileNotFoundError with what to run when it is not installed."""
-    path = tools() / name
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is not installed: run `make tools`")
-    return str(path)
-
-
-def free_ports(count: int) -> tuple[int, ...]:
-    """Ports of 127.0.0.1 that nothing listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = tuple(int(each.getsockname()[1]) for each in sockets)
-    for each in sockets:
-        each.close()
-    return ports
-
-
-def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process that was started in a session of its own, with all that it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def last_lines(path: Path, count: int = 30) -> str:
-    """The end of a log file, for a failure's message."""
-    return "\n".join(path.read_text(errors="replace").splitlines()[-count:]) if path.exists() else "(no log)"
 
 
 class ControlPlane:

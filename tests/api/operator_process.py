@@ -15,7 +15,8 @@ import httpx
 import yaml
 
 from tests.api.client import Client
-from tests.api.control_plane import WITH_PARENT, ControlPlane, free_ports, kill_group, last_lines
+from tests.api.control_plane import ControlPlane
+from tests.api.processes import WITH_PARENT, free_ports, kill_group, last_lines
 from tests.waiting import eventually
 
 # Short enough for tests of the leader's change, long enough for a busy machine.

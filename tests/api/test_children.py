@@ -120,6 +120,21 @@ def test_an_edited_child_is_put_right(client: Client, namespace: str, edit: str)
     wait_that(client, kind, namespace, name, holds)
 
 
+def test_what_was_overwritten_can_be_removed_again(client: Client, namespace: str) -> None:
+    client.create(model(namespace))
+    wait_status(client, namespace)
+    wait_child(client, "Service", namespace)
+    kind, name, change, holds = EDITS["a changed port"]
+    client.patch(kind, namespace, name, change)
+    wait_that(client, kind, namespace, name, holds)
+
+    def ours(service: Object) -> list[str]:
+        entries = service["metadata"].get("managedFields") or []
+        return [entry["operation"] for entry in entries if entry["manager"] == "sirocco-operator"]
+
+    wait_that(client, kind, namespace, name, lambda service: ours(service) == ["Apply"])
+
+
 def test_a_field_that_others_set_is_left_alone(client: Client, namespace: str) -> None:
     client.create(model(namespace))
     wait_status(client, namespace)

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from tests.api.client import Client, Object
-from tests.api.control_plane import ControlPlane, tool
+from tests.api.control_plane import ControlPlane
 from tests.api.models import DEADLINE, model, wait_child, wait_status
 from tests.api.operator_process import RIGHTS, OperatorProcess, install_rights
+from tests.api.processes import tool
 from tests.chart.helm import render, template
 from tests.chart.install_manifest import PATH
 from tests.waiting import eventually

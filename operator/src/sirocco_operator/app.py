@@ -15,10 +15,11 @@ from sirocco_operator.controller.leader import Leadership
 from sirocco_operator.controller.queue import WorkQueue
 from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.controller.worker import Workers
-from sirocco_operator.kube import POD, Kube
+from sirocco_operator.kube import Kube
 from sirocco_operator.lease import LeaseLock
 from sirocco_operator.observe import Observer
 from sirocco_operator.reconcile import MODEL, Reconciler
+from sirocco_operator.resources import POD
 from sirocco_operator.settings import Settings
 from sirocco_operator.telemetry import CONTENT_TYPE, Telemetry, log_to_stderr
 from sirocco_operator.watches import Watches, name_of, owner_of
@@ -96,8 +97,7 @@ class Operator:
         # All addresses: probes and Prometheus come from outside the pod.
         site = web.TCPSite(runner, None, self._settings.http_port)
         await site.start()
-        for address in runner.addresses:
-            log.info("listening on port %s", address[1])
+        log.info("listening on port %s", runner.addresses[0][1])
         return runner
 
     async def _healthz(self, _: web.Request) -> web.Response:

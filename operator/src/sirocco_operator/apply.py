@@ -10,7 +10,8 @@ from sirocco_operator.children.kinds import DEPLOYMENT, ChildKind
 from sirocco_operator.controller.diff import difference
 from sirocco_operator.controller.store import Manifest, controller_uid
 from sirocco_operator.controller.worker import Retry
-from sirocco_operator.kube import FIELD_MANAGER, ApiError, Kube
+from sirocco_operator.errors import ApiError
+from sirocco_operator.kube import FIELD_MANAGER, Kube
 from sirocco_operator.status.observed import Refusal, RefusalCause
 
 log = logging.getLogger(__name__)
@@ -172,7 +173,7 @@ def _is_immutable(error: ApiError) -> bool:
 
 
 def _refused(error: ApiError, kind: ChildKind, name: str) -> Exception:
-    if error.status not in _REFUSALS:
+    if error.status not in _REFUSALS and "webhook" not in error.message:
         return error
     if error.status == 403 and "being terminated" in error.message:
         return Retry(f"{kind.kind} {name}: {error.message}", 5)

@@ -13,7 +13,8 @@ from typing import Any
 
 import kopf
 
-from sirocco_operator.kube import Credentials, Kind
+from sirocco_operator.kube import Credentials
+from sirocco_operator.resources import Kind
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Watcher:
         self.ended = asyncio.Event()
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self._stopped = False
         self._thread = threading.Thread(target=self._run, name="watches", daemon=True)
 
     def start(self) -> None:
@@ -58,6 +60,7 @@ class Watcher:
 
     async def stop(self) -> None:
         """End the watches and wait for that."""
+        self._stopped = True
         if self._own_loop is not None and self._stop is not None and not self._own_loop.is_closed():
             self._own_loop.call_soon_threadsafe(self._stop.set)
         await self.ended.wait()
@@ -74,6 +77,10 @@ class Watcher:
     async def _watch(self) -> None:
         self._stop = asyncio.Event()
         self._own_loop = asyncio.get_running_loop()
+        # When watches are cut off kopf leaves callbacks without a task: nothing that a person could mend.
+        self._own_loop.set_exception_handler(lambda _, told: log.debug("kopf: %s", told.get("message")))
+        if self._stopped:
+            return
         await kopf.operator(
             registry=self._registry(),
             settings=self._settings(),

@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 import aiohttp
@@ -14,6 +14,8 @@ from kubernetes.aio import client, config
 
 from sirocco_operator.controller.resync import Chunk
 from sirocco_operator.controller.store import Manifest
+from sirocco_operator.errors import ApiError, api_error
+from sirocco_operator.resources import Kind, path_of, root_of
 
 FIELD_MANAGER: Final = "sirocco-operator"
 
@@ -26,52 +28,6 @@ _SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceacco
 CallReport = Callable[[str, str, int], None]
 # Asked before each write: the longest that it may take, in seconds; raises when it may not begin.
 Guard = Callable[[], float]
-
-
-class Kind(Protocol):
-    """What is known of a kind of the API."""
-
-    @property
-    def api_version(self) -> str:
-        """Group and version, `v1` for the core API."""
-
-    @property
-    def kind(self) -> str:
-        """The kind's name."""
-
-    @property
-    def plural(self) -> str:
-        """Its name in URLs."""
-
-
-@dataclass(frozen=True)
-class Resource:
-    """A kind that is read but never a child."""
-
-    api_version: str
-    kind: str
-    plural: str
-
-
-POD: Final = Resource("v1", "Pod", "pods")
-EVENT: Final = Resource("v1", "Event", "events")
-NODE: Final = Resource("v1", "Node", "nodes")
-
-
-class ApiError(Exception):
-    """An answer that is no success, in the API server's words; status 0 when there was no answer."""
-
-    def __init__(self, status: int, message: str, reason: str = "", retry_after: float = 0.0) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.reason = reason
-        self.retry_after = retry_after
-
-    @property
-    def transient(self) -> bool:
-        """Whether the same request may succeed later without anybody's doing."""
-        return self.status == 0 or self.status == 429 or self.status >= 500
 
 
 @dataclass(frozen=True)
@@ -129,7 +85,7 @@ class Kube:
     async def serves(self, kind: Kind) -> bool:
         """Whether the cluster has this API now."""
         try:
-            group = await self._call("GET", _root(kind), kind=kind, verb="discover")
+            group = await self._call("GET", root_of(kind), kind=kind, verb="discover")
         except ApiError as error:
             if error.status == 404:
                 return False
@@ -200,14 +156,34 @@ class Kube:
         return applied, created
 
     async def replace(self, kind: Kind, manifest: Manifest) -> dict[str, Any]:
-        """Overwrite an object, as a merge patch of what is wanted."""
+        """Overwrite an object with what is wanted, whole lists at once.
+
+        The fields written so are not kept as owned: only what is applied is, else they could never go again.
+        """
         metadata = manifest["metadata"]
+        path = path_of(kind, metadata["namespace"], metadata["name"])
+        query = {"fieldManager": FIELD_MANAGER}
+        content_type = "application/merge-patch+json"
+        patched = await self._call(
+            "PATCH", path, query=query, body=manifest, content_type=content_type, kind=kind, verb="patch"
+        )
+        now = patched["metadata"]
+        steps: list[dict[str, Any]] = [
+            {"op": "remove", "path": f"/metadata/managedFields/{index}"}
+            for index, entry in enumerate(now.get("managedFields") or ())
+            if entry["manager"] == FIELD_MANAGER and entry["operation"] == "Update"
+        ]
+        if not steps:
+            return patched
+        unchanged = {"op": "test", "path": "/metadata/resourceVersion", "value": now["resourceVersion"]}
+        content_type = "application/json-patch+json"
         return await self._call(
             "PATCH",
-            path_of(kind, metadata["namespace"], metadata["name"]),
-            query={"fieldManager": FIELD_MANAGER},
-            body=manifest,
-            content_type="application/merge-patch+json",
+            path,
+            query=query,
+            # From the last on: each step moves what comes after it.
+            body=[unchanged, *reversed(steps)],
+            content_type=content_type,
             kind=kind,
             verb="patch",
         )
@@ -256,7 +232,7 @@ class Kube:
         kind: Kind,
         verb: str,
         query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | list[Any] | None = None,
         content_type: str = "application/json",
         answered: Callable[[int], None] | None = None,
     ) -> dict[str, Any]:
@@ -268,7 +244,7 @@ class Kube:
         method: str,
         path: str,
         query: Mapping[str, str],
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | list[Any] | None,
         content_type: str,
         kind: Kind,
         verb: str,
@@ -294,7 +270,7 @@ class Kube:
         finally:
             self._report(verb, kind.kind, status)
         if status >= 400:
-            raise _error(status, content, response.headers.get("Retry-After", ""))
+            raise api_error(status, content, response.headers.get("Retry-After", ""))
         if answered is not None:
             answered(status)
         answer: dict[str, Any] = json.loads(content)
@@ -304,24 +280,3 @@ class Kube:
         headers = {"Accept": "application/json", "Content-Type": content_type, **self._api.default_headers}
         await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
         return headers
-
-
-def _root(kind: Kind) -> str:
-    return f"/api/{kind.api_version}" if "/" not in kind.api_version else f"/apis/{kind.api_version}"
-
-
-def path_of(kind: Kind, namespace: str | None, name: str = "") -> str:
-    """The URL path of an object, or of a kind's collection for an empty name."""
-    where = f"/namespaces/{namespace}" if namespace else ""
-    return f"{_root(kind)}{where}/{kind.plural}" + (f"/{name}" if name else "")
-
-
-def _error(status: int, content: bytes, retry_after: str) -> ApiError:
-    try:
-        answer = json.loads(content)
-    except ValueError:
-        answer = None
-    told = answer if isinstance(answer, dict) else {}
-    message = str(told.get("message") or content.decode(errors="replace")[:500] or f"HTTP {status}")
-    wait = float(retry_after) if retry_after.isdigit() else 0.0
-    return ApiError(status, message, str(told.get("reason") or ""), wait)

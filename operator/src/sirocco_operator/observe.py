@@ -10,7 +10,9 @@ import aiohttp
 
 from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER, PROGRESS_PORT
 from sirocco_operator.controller.store import Key
-from sirocco_operator.kube import EVENT, NODE, ApiError, Kube
+from sirocco_operator.errors import ApiError
+from sirocco_operator.kube import Kube
+from sirocco_operator.resources import EVENT, NODE, Kind
 from sirocco_operator.status.observed import Download, Manifest
 
 # Seconds until a reading is taken again while what it is about lasts.
@@ -87,24 +89,27 @@ class Observer:
         found: list[Manifest] = []
         for pod in pods:
             selector = f"involvedObject.uid={pod['metadata']['uid']}"
-            async for chunk in self._kube.list_chunks(EVENT, key.namespace, fields=selector):
-                found.extend(chunk.objects)
+            found.extend(await self._readable(EVENT, key.namespace, selector))
         found.sort(key=_happened)
         self._events[key] = _Reading(self._clock(), tuple(found))
         return self._events[key].objects
 
     async def _all_nodes(self) -> Sequence[Manifest]:
         if self._clock() - self._nodes.taken_at > EVENTS_SECONDS:
-            found: list[Manifest] = []
-            try:
-                async for chunk in self._kube.list_chunks(NODE, None):
-                    found.extend(chunk.objects)
-            except ApiError as error:
-                # Without the right to list nodes the reasons only lack the nodes' numbers.
-                if error.status != 403:
-                    raise
+            found = await self._readable(NODE, None)
             self._nodes = _Reading(self._clock(), tuple(found))
         return self._nodes.objects
+
+    async def _readable(self, kind: Kind, namespace: str | None, fields: str = "") -> list[Manifest]:
+        """The objects, or none without the right to list them: reasons then only say less."""
+        found: list[Manifest] = []
+        try:
+            async for chunk in self._kube.list_chunks(kind, namespace, fields=fields):
+                found.extend(chunk.objects)
+        except ApiError as error:
+            if error.status != 403:
+                raise
+        return found
 
     async def _progress(self, pods: Sequence[Manifest]) -> dict[str, Download]:
         if not pods:

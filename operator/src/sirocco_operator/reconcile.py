@@ -12,7 +12,8 @@ from sirocco_operator.children.build import build_children
 from sirocco_operator.children.kinds import CHILD_KINDS, DEPLOYMENT, ChildKind
 from sirocco_operator.controller.store import Identity, Key, Manifest, Store, identity
 from sirocco_operator.controller.worker import Done, Retry
-from sirocco_operator.kube import ApiError, Kube
+from sirocco_operator.errors import ApiError
+from sirocco_operator.kube import Kube
 from sirocco_operator.observe import Observer
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.compute import compute, invalid
@@ -65,7 +66,7 @@ class Reconciler:
             return await self._pass(key, raw)
         except ApiError as error:
             if error.transient or error.status in (401, 403, 404, 409):
-                raise Retry(error.message, error.retry_after) from error
+                raise Retry(error.message, error.retry_after, outage=error.status == 0) from error
             raise
 
     async def _pass(self, key: Key, raw: Manifest) -> Done:

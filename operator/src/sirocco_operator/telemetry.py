@@ -116,3 +116,5 @@ def log_to_stderr(level: str) -> None:
     root.setLevel(level.upper())
     # kopf tells of every event of every object; its warnings and errors are enough.
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    # It warns that it does not handle signals: it is not meant to.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

@@ -10,9 +10,11 @@ from sirocco_operator.children.kinds import CHILD_KINDS, ChildKind
 from sirocco_operator.children.labels import MANAGED_BY, MANAGED_BY_LABEL, MODEL_LABEL
 from sirocco_operator.controller.resync import Chunk, Resync
 from sirocco_operator.controller.store import Key, Manifest, Store, kind_of
+from sirocco_operator.errors import ApiError
 from sirocco_operator.handlers import Watcher
-from sirocco_operator.kube import POD, ApiError, Kind, Kube
+from sirocco_operator.kube import Kube
 from sirocco_operator.reconcile import MODEL
+from sirocco_operator.resources import POD, Kind
 from sirocco_operator.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,7 @@ _SELECTORS: Final[Mapping[Kind, str]] = {MODEL: "", **dict.fromkeys(CHILD_KINDS,
 _DISCOVERED: Final = (MODEL, *(kind for kind in CHILD_KINDS if kind.optional))
 # Watches that ended by themselves are not begun again in a hurry: discovery lags behind.
 _RESTART_SECONDS: Final = 1.0
+_END_SECONDS: Final = 5.0
 
 
 def name_of(kind: Kind) -> str:
@@ -83,8 +86,12 @@ class Watches:
                 await self._pause()
         finally:
             if self._watcher is not None:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._watcher.stop(), 5)
+                await self._end(self._watcher)
+
+    async def _end(self, watcher: Watcher) -> None:
+        """Stop watches, but do not wait for ever: their news are harmless."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(watcher.stop(), _END_SECONDS)
 
     async def _look(self) -> None:
         """Find out what is served, and watch just that."""
@@ -95,7 +102,7 @@ class Watches:
             return
         self._found = found
         if self._watcher is not None and (found != self._covered or self._watcher.ended.is_set()):
-            await self._watcher.stop()
+            await self._end(self._watcher)
             self._watcher = None
             self._resync.soon()
         if self._watcher is None and MODEL in found:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.api.client import Client
-from tests.api.control_plane import ControlPlane, tool
+from tests.api.control_plane import ControlPlane
+from tests.api.processes import tool
 from tests.unit.api.documents import document
 
 

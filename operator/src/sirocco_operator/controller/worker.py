@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from sirocco_operator.controller.leader import Fenced
 from sirocco_operator.controller.queue import WorkQueue
 from sirocco_operator.controller.store import Key
 
@@ -13,11 +14,15 @@ log = logging.getLogger(__name__)
 
 
 class Retry(Exception):  # noqa: N818 -- a request, not a fault of the program
-    """The pass could not be finished for now; the message says why, `after` is the least delay in seconds."""
+    """The pass could not be finished for now; the message says why, `after` is the least delay in seconds.
 
-    def __init__(self, message: str, after: float = 0.0) -> None:
+    `outage`: the cause is told elsewhere and the same for every key, so it is not logged for each.
+    """
+
+    def __init__(self, message: str, after: float = 0.0, outage: bool = False) -> None:
         super().__init__(message)
         self.after = after
+        self.outage = outage
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,11 @@ class Workers:
             done = await self._reconcile(key)
         except Retry as reason:
             delay = self._queue.add_failed(key, reason.after)
-            log.warning("%s: %s; again in %.1f s", key, reason, delay)
+            level = logging.DEBUG if reason.outage else logging.WARNING
+            log.log(level, "%s: %s; again in %.1f s", key, reason, delay)
+            return "retry"
+        except Fenced:
+            self._queue.add_failed(key)
             return "retry"
         except Exception:
             delay = self._queue.add_failed(key)

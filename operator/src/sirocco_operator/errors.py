@@ -1,0 +1,31 @@
+"""What the API server answers when it does not do what was asked."""
+
+import json
+
+
+class ApiError(Exception):
+    """An answer that is no success, in the API server's words; status 0 when there was no answer."""
+
+    def __init__(self, status: int, message: str, reason: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.reason = reason
+        self.retry_after = retry_after
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may succeed later without anybody's doing."""
+        return self.status == 0 or self.status == 429 or self.status >= 500
+
+
+def api_error(status: int, content: bytes, retry_after: str) -> ApiError:
+    """Read an answer that is no success; `retry_after` is that header, empty without one."""
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        answer = None
+    told = answer if isinstance(answer, dict) else {}
+    message = str(told.get("message") or content.decode(errors="replace")[:500] or f"HTTP {status}")
+    wait = float(retry_after) if retry_after.isdigit() else 0.0
+    return ApiError(status, message, str(told.get("reason") or ""), wait)
