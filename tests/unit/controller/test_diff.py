@@ -184,6 +184,12 @@ def test_an_element_that_is_no_longer_wanted_is_removed() -> None:
     assert difference(WANTED, changed, MANAGER) is not None
 
 
+def test_an_element_that_is_new_is_applied() -> None:
+    wanted = copy.deepcopy(WANTED)
+    pod(wanted)["volumes"].append({"name": "new", "emptyDir": {}})
+    assert difference(wanted, live(), MANAGER) is not None
+
+
 def test_an_element_within_a_list_that_is_replaced_as_a_whole_may_lose_a_field() -> None:
     wanted = copy.deepcopy(WANTED)
     del pod(wanted)["tolerations"][0]["operator"]

@@ -87,10 +87,10 @@ def test_children_are_those_that_the_parent_controls() -> None:
 
 def test_pods_are_no_children_and_come_by_name() -> None:
     objects = store()
-    for name in ("b", "a"):
+    for name in "hgfedcba":
         objects.put(thing("Pod", name, parent="parent"))
     assert child_names(objects) == set()
-    assert [pod["metadata"]["name"] for pod in objects.pods(PARENT)] == ["a", "b"]
+    assert [pod["metadata"]["name"] for pod in objects.pods(PARENT)] == list("abcdefgh")
 
 
 def test_a_child_that_changes_its_parent_leaves_the_old_one() -> None:
