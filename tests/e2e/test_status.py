@@ -21,7 +21,9 @@ MODELS: Final[dict[str, dict[str, Any]]] = {
         device="cpu",
         engine={"maxModelLen": 1_000_000, "env": [{"name": "VLLM_CPU_KVCACHE_SPACE", "value": "1"}]},
     ),
-    "stock": models.inference_model("stock", device="cpu", engine={"image": models.STOCK_IMAGE}),
+    "stock": models.stand_in(
+        "stock", engine={"image": models.STOCK_IMAGE}, podSecurityContext={"runAsUser": 10001}
+    ),
     "too-big": models.stand_in("too-big", device="gpu", tensorParallel=64),
     "rolled": models.stand_in("rolled", device="gpu", gpuResource=ROLLED),
     "holder": models.stand_in("holder", device="gpu", gpuResource=SCARCE),
