@@ -23,7 +23,12 @@ def test_defaults_are_stored(smallest: Mapping[str, Any]) -> None:
         "tensorParallel": 1,
         "device": "gpu",
         "gpuResource": "nvidia.com/gpu",
-        "engine": {"enforceEager": False, "trustRemoteCode": False},
+        "engine": {
+            "enforceEager": False,
+            "trustRemoteCode": False,
+            "generation": {"temperature": 0.7, "topP": 0.95, "maxTokens": 256},
+        },
+        "limits": {"bodyBytes": 10485760, "prompts": 64, "queue": 256, "queueSeconds": 30},
         "replicas": 1,
         "rollout": {"strategy": "Surge"},
         "monitoring": {"enabled": True},
