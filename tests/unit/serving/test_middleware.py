@@ -126,5 +126,5 @@ def test_the_stack_puts_all_of_them_around_the_app() -> None:
     stack = Stack(answering())
     before = sample("sirocco_serving_requests_total", route="other", status="404")
     assert asyncio.run(call(stack, "/tokenize")).status == 404
-    assert asyncio.run(call(stack, "/generate")).text == "inner"
+    assert asyncio.run(call(stack, "/generate", b"{}")).text == "inner"
     assert sample("sirocco_serving_requests_total", route="other", status="404") == before + 1

@@ -1,19 +1,54 @@
-"""The order of the middleware, outermost first; the one class that vLLM is told to import."""
+"""The order of the middleware, with the reason for each place; the one class that vLLM is told to import."""
+
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sirocco_serving.config import settings
+from sirocco_serving.config import Settings, settings
+from sirocco_serving.keys import open_keys
 from sirocco_serving.middleware.allowlist import Allowlist
+from sirocco_serving.middleware.body import Body
 from sirocco_serving.middleware.drain import Drain
+from sirocco_serving.middleware.identify import Identify
+from sirocco_serving.middleware.keys import Keys
+from sirocco_serving.middleware.models import Models
 from sirocco_serving.middleware.observe import Observe
 from sirocco_serving.middleware.plugged import Plugged
 
+Layer = Callable[[ASGIApp], ASGIApp]
+
+
+def layers(settings: Settings) -> list[Layer]:
+    """The layers, outermost first; what is off is not among them."""
+    access, limits = settings.access, settings.limits
+    found: list[Layer] = []
+    # Sees every answer, whoever gives it.
+    found.append(Observe)
+    # Waits for whatever is answered further in.
+    found.append(lambda app: Drain(app, settings.drain))
+    # Before the allowlist, since the internal key opens vLLM's own routes.
+    if (keys := open_keys(access)) is not None:
+        found.append(lambda app: Identify(app, keys))
+    # Before the keys: a path that is not there is a 404 for everyone.
+    found.append(Allowlist)
+    # Before the body is read: strangers cost a header, no memory.
+    if access.keys_folder is not None:
+        found.append(Keys)
+    # Before all that looks into the body, and before a place is taken: a slow sender holds none.
+    found.append(lambda app: Body(app, limits.body_bytes))
+    if access.keys_folder is not None:
+        found.append(Models)
+    found.append(Plugged)
+    return found
+
 
 class Stack:
-    """Observe counts every answer, Drain marks or refuses, Allowlist lets the contract's paths through."""
+    """All layers around vLLM's app."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app: ASGIApp = Observe(Drain(Allowlist(Plugged(app)), settings().drain))
+        for layer in reversed(layers(settings())):
+            app = layer(app)
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request, or the server's start and end."""
