@@ -5,13 +5,13 @@ Every limit holds for one pod; null is no limit, or off.
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import regex
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
@@ -52,8 +52,8 @@ def _origin(origin: str) -> str:
 
 def _expression(pattern: str) -> str:
     try:
-        re.compile(pattern)
-    except re.error as error:
+        regex.compile(pattern)
+    except regex.error as error:
         raise PydanticCustomError(
             "pattern", "is not a regular expression: {problem}", {"problem": str(error)}
         ) from None
@@ -99,7 +99,7 @@ class LimitSettings(_Section):
 
 
 class DeniedPattern(_Section):
-    """A regular expression (Python's) that no prompt may contain; its name is told and counted."""
+    """A regular expression (the module `regex`) that no prompt may contain; its name is told and counted."""
 
     name: Name
     pattern: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_expression)]
