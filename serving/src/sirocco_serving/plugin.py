@@ -39,7 +39,7 @@ async def prove(engine: Engine) -> None:
     """Generates one token. Raises StartupError, with the cause, when none comes."""
     tokens = 0
     try:
-        async for delta in engine.generate("Hello", Sampling(temperature=0, max_tokens=1)):
+        async for delta in engine.generate("Hello", Sampling(temperature=0, max_tokens=1), {}):
             tokens += delta.tokens
     except Exception as error:
         cause = f"{type(error).__name__}: {error}"

@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 
+from sirocco_serving.config import GenerationSettings, LimitSettings, Settings
 from sirocco_serving.errors import RequestError
-from sirocco_serving.sampling import parse_generate
+from sirocco_serving.sampling import BatchRequest, GenerateRequest, parse
+
+DEFAULTS = Settings()
+
+
+def parse_generate(body: bytes, settings: Settings = DEFAULTS) -> GenerateRequest:
+    return parse(GenerateRequest, body, settings)
 
 
 def refusal(body: dict[str, Any] | bytes) -> RequestError:
@@ -22,6 +29,32 @@ def test_fields_that_are_not_given_have_the_contracts_defaults() -> None:
     assert (asked.stop, asked.seed, asked.frequency_penalty, asked.presence_penalty) == ([], None, 0, 0)
 
 
+def test_the_models_settings_fill_up_what_is_not_given() -> None:
+    settings = Settings(generation=GenerationSettings(temperature=0.1, top_p=0.5, max_tokens=9))
+    asked = parse_generate(b'{"prompt": "hello", "top_p": 0.6}', settings)
+    assert (asked.temperature, asked.top_p, asked.max_tokens) == (0.1, 0.6, 9)
+    batch = parse(BatchRequest, b'{"prompts": ["hello"]}', settings)
+    assert (batch.temperature, batch.top_p, batch.max_tokens) == (0.1, 0.5, 9)
+
+
+def test_the_default_of_new_tokens_stays_below_their_limit() -> None:
+    settings = Settings(limits=LimitSettings(new_tokens=16))
+    assert parse_generate(b'{"prompt": "hello"}', settings).max_tokens == 16
+
+
+def test_a_body_that_was_parsed_before_is_held_to_the_same_rules() -> None:
+    assert parse(GenerateRequest, {"prompt": "hello", "top_p": 1}, DEFAULTS).top_p == 1
+    with pytest.raises(RequestError) as raised:
+        parse(GenerateRequest, {"prompt": "hello", "top_p": "1"}, DEFAULTS)
+    assert (raised.value.status, raised.value.param) == (422, "top_p")
+
+
+@pytest.mark.parametrize("body", [b'{"prompt": "\\ud800"}', {"prompt": "\ud800"}])
+def test_text_that_is_no_unicode_is_refused(body: Any) -> None:
+    with pytest.raises(RequestError):
+        parse(GenerateRequest, body, DEFAULTS)
+
+
 def test_one_prompt_is_streamed_unless_told_not_to() -> None:
     assert parse_generate(b'{"prompt": "hello"}').streamed()
     assert not parse_generate(b'{"prompt": "hello", "stream": false}').streamed()
@@ -35,6 +68,7 @@ def test_one_prompt_is_streamed_unless_told_not_to() -> None:
         ("temperature", "0.7"),
         ("top_p", 0),
         ("max_tokens", 0),
+        ("max_tokens", 2**31),
         ("stop", ""),
         ("seed", 2**63),
         ("frequency_penalty", -2.5),
