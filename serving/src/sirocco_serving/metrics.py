@@ -15,3 +15,11 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
 )
+QUEUED = Gauge(
+    "sirocco_serving_requests_queued", "Requests that wait for a place.", multiprocess_mode="livesum"
+)
+QUEUE_SECONDS = Histogram(
+    "sirocco_serving_queue_seconds",
+    "How long requests waited for a place, also those that got none.",
+    buckets=(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+)

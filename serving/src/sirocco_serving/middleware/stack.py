@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sirocco_serving.config import Settings, settings
 from sirocco_serving.keys import open_keys
+from sirocco_serving.middleware.admission import Admission
 from sirocco_serving.middleware.allowlist import Allowlist
 from sirocco_serving.middleware.body import Body
 from sirocco_serving.middleware.drain import Drain
@@ -38,6 +39,9 @@ def layers(settings: Settings) -> list[Layer]:
     found.append(lambda app: Body(app, limits.body_bytes))
     if access.keys_folder is not None:
         found.append(Models)
+    # Last, so that a place is taken by what the engine will really work on.
+    if (places := limits.in_flight) is not None:
+        found.append(lambda app: Admission(app, places, limits.queue, limits.queue_seconds))
     found.append(Plugged)
     return found
 
