@@ -194,6 +194,10 @@ OWNED_FLAGS: dict[str, tuple[tuple[str, ...], str]] = {
     "--disable-fastapi-docs": (("--disable-fastapi-docs",), "decides which routes are open"),
     "--api-key": (("--api-key", "secret"), "a key on the command line"),
     "--shutdown-timeout": (("--shutdown-timeout", "1"), "finishes requests before the pod ends"),
+    "--otlp-traces-endpoint": (
+        ("--otlp-traces-endpoint", "http://collector:4317"),
+        "set tracing.endpoint instead",
+    ),
     "underscores": (("--served_model_name", "other"), "set servedNames instead"),
     "a value behind =": (("--max-model-len=4096",), "set engine.maxModelLen instead"),
     "a prefix": (("--served", "other"), "set servedNames instead"),

@@ -27,7 +27,8 @@ class Tracing(ApiModel):
     endpoint: str = Field(
         min_length=1,
         max_length=512,
-        description="OTLP collector (gRPC), e.g. http://collector.observability:4317.",
+        description="OTLP collector (gRPC), e.g. http://collector.observability:4317 "
+        "(--otlp-traces-endpoint).",
     )
     sample_ratio: float = Field(
         default=1.0,

@@ -35,3 +35,10 @@ def test_an_empty_value_is_left_out_as_the_api_server_does() -> None:
 def test_a_proxy_or_mirror_of_the_users_reaches_the_download() -> None:
     given = [{"name": "HF_ENDPOINT", "value": "http://mirror"}]
     assert environment(download(engine={"env": given})) == {"HF_ENDPOINT": "http://mirror"}
+
+
+def test_traces_are_filed_under_the_models_name_or_the_users() -> None:
+    spec = {"tracing": {"endpoint": "http://collector:4317"}}
+    assert environment(engine(**spec)) == {"OTEL_SERVICE_NAME": "mistral", **OURS}
+    given = [{"name": "OTEL_SERVICE_NAME", "value": "search"}]
+    assert environment(engine(**spec, engine={"env": given}))["OTEL_SERVICE_NAME"] == "search"

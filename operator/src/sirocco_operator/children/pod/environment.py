@@ -21,7 +21,9 @@ def engine_environment(model: InferenceModel) -> list[dict[str, Any]]:
     if model.spec.device is Device.CPU:
         # Binding threads to cores needs the node's topology, which a pod may not read.
         ours["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
-    return as_list({**users_environment(model), **ours})
+    # What vLLM's own spans are filed under; the serving layer has it from its settings.
+    traced = {"OTEL_SERVICE_NAME": model.metadata.name} if model.spec.tracing else {}
+    return as_list({**traced, **users_environment(model), **ours})
 
 
 def users_environment(model: InferenceModel) -> dict[str, str]:
