@@ -23,3 +23,4 @@ QUEUE_SECONDS = Histogram(
     "How long requests waited for a place, also those that got none.",
     buckets=(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
+DENIED = Counter("sirocco_serving_prompts_denied_total", "Prompts that broke a rule of the filter.", ["rule"])

@@ -6,7 +6,9 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.datastructures import State
 
-from sirocco_serving.errors import StartupError
+from sirocco_serving.config import settings
+from sirocco_serving.engine_limits import hold_to_limits
+from sirocco_serving.errors import RequestError, StartupError
 from sirocco_serving.generation import Engine
 from sirocco_serving.routes import generate, health
 from sirocco_serving.sampling import Sampling
@@ -22,6 +24,8 @@ class SiroccoEndpoints:
         """Adds our routes to vLLM's app."""
         app.include_router(generate.router)
         app.include_router(health.router)
+        # Vllm's routes call the engine that we hold to the limits.
+        app.add_exception_handler(RequestError, generate.answer_problem)
 
     async def init_state(self, engine_client: Any, state: State, args: Namespace) -> None:
         """Generates one token before the socket listens: a pod that answers can generate.
@@ -32,6 +36,7 @@ class SiroccoEndpoints:
 
         engine = VllmEngine(engine_client)
         await prove(engine)
+        hold_to_limits(engine_client, settings().limits)
         state.sirocco_engine = engine
 
 

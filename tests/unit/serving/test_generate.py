@@ -9,8 +9,8 @@ from fastapi import FastAPI
 
 from sirocco_serving.errors import RequestError
 from sirocco_serving.generation import Delta
+from sirocco_serving.plugin import SiroccoEndpoints
 from sirocco_serving.request_state import Usage, refused, set_asked, usage
-from sirocco_serving.routes import generate, health
 from sirocco_serving.sampling import Sampling
 from tests.unit.serving.asgi import Exchange, call, exchange
 
@@ -57,8 +57,7 @@ class Letters:
 
 def app_over(engine: Letters) -> FastAPI:
     app = FastAPI()
-    app.include_router(generate.router)
-    app.include_router(health.router)
+    SiroccoEndpoints().attach_router(app)
     app.state.sirocco_engine = engine
     return app
 

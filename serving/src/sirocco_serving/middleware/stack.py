@@ -15,6 +15,8 @@ from sirocco_serving.middleware.keys import Keys
 from sirocco_serving.middleware.models import Models
 from sirocco_serving.middleware.observe import Observe
 from sirocco_serving.middleware.plugged import Plugged
+from sirocco_serving.middleware.policy import Policy
+from sirocco_serving.prompt_filter import PromptFilter, installed_checks
 
 Layer = Callable[[ASGIApp], ASGIApp]
 
@@ -42,6 +44,9 @@ def layers(settings: Settings) -> list[Layer]:
     # Last, so that a place is taken by what the engine will really work on.
     if (places := limits.in_flight) is not None:
         found.append(lambda app: Admission(app, places, limits.queue, limits.queue_seconds))
+    # Before a place is taken: what is refused by its text alone never waits.
+    prompt_filter = PromptFilter(access.denied_patterns, installed_checks())
+    found.append(lambda app: Policy(app, limits, prompt_filter))
     found.append(Plugged)
     return found
 

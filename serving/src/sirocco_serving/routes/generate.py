@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from sirocco_serving.config import settings
 from sirocco_serving.errors import RequestError
 from sirocco_serving.generation import Delta, Engine
+from sirocco_serving.request_limits import prompt_field
 from sirocco_serving.request_state import Usage, asked, set_refused, set_usage
 from sirocco_serving.routes.disconnect import EventStream, unless_disconnected
 from sirocco_serving.sampling import BatchRequest, GenerateRequest, Sampling, parse
@@ -26,23 +27,17 @@ _TRACE_HEADERS = ("traceparent", "tracestate")
 @router.post("/generate")
 async def generate(request: Request) -> Response:
     """Answers in the form that the body asks for; the forms are in docs/calling-a-model.md."""
-    try:
-        body = parse(GenerateRequest, await _body(request), settings())
-        work = Work(request, body)
-        answering = _stream(work, body.all_prompts()[0]) if body.streamed() else _answer(work, body)
-        return await unless_disconnected(request.receive, answering)
-    except RequestError as problem:
-        return _refusal(request, problem)
+    body = parse(GenerateRequest, await _body(request), settings())
+    work = Work(request, body)
+    answering = _stream(work, body.all_prompts()[0]) if body.streamed() else _answer(work, body)
+    return await unless_disconnected(request.receive, answering)
 
 
 @router.post("/generate/batch")
 async def generate_batch(request: Request) -> Response:
     """The texts alone, in the order asked."""
-    try:
-        body = parse(BatchRequest, await _body(request), settings())
-        return await unless_disconnected(request.receive, _texts(Work(request, body), body))
-    except RequestError as problem:
-        return _refusal(request, problem)
+    body = parse(BatchRequest, await _body(request), settings())
+    return await unless_disconnected(request.receive, _texts(Work(request, body), body))
 
 
 class Work:
@@ -115,7 +110,12 @@ async def _body(request: Request) -> bytes | dict[str, Any]:
     return await request.body() if parsed is None else parsed
 
 
-def _refusal(request: Request, problem: RequestError) -> Response:
+async def answer_problem(request: Request, problem: Exception) -> Response:
+    """Answers what a route, ours or vLLM's, raised as RequestError."""
+    if not isinstance(problem, RequestError):
+        raise problem
+    if problem.param == "prompt":
+        problem.param = prompt_field(request.scope["path"])
     set_refused(request.scope, problem.code)
     return problem.response()
 
