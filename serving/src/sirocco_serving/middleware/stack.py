@@ -9,6 +9,7 @@ from sirocco_serving.keys import open_keys
 from sirocco_serving.middleware.admission import Admission
 from sirocco_serving.middleware.allowlist import Allowlist
 from sirocco_serving.middleware.body import Body
+from sirocco_serving.middleware.cors import Cors
 from sirocco_serving.middleware.drain import Drain
 from sirocco_serving.middleware.identify import Identify
 from sirocco_serving.middleware.keys import Keys
@@ -16,6 +17,7 @@ from sirocco_serving.middleware.models import Models
 from sirocco_serving.middleware.observe import Observe
 from sirocco_serving.middleware.plugged import Plugged
 from sirocco_serving.middleware.policy import Policy
+from sirocco_serving.middleware.tokens import Tokens
 from sirocco_serving.prompt_filter import PromptFilter, installed_checks
 
 Layer = Callable[[ASGIApp], ASGIApp]
@@ -26,7 +28,10 @@ def layers(settings: Settings) -> list[Layer]:
     access, limits = settings.access, settings.limits
     found: list[Layer] = []
     # Sees every answer, whoever gives it.
-    found.append(Observe)
+    found.append(lambda app: Observe(app, settings.model))
+    # Before all that may refuse, so that a page can read why; a preflight ends here and needs no key.
+    if access.allowed_origins:
+        found.append(lambda app: Cors(app, access.allowed_origins))
     # Waits for whatever is answered further in.
     found.append(lambda app: Drain(app, settings.drain))
     # Before the allowlist, since the internal key opens vLLM's own routes.
@@ -48,6 +53,8 @@ def layers(settings: Settings) -> list[Layer]:
     prompt_filter = PromptFilter(access.denied_patterns, installed_checks())
     found.append(lambda app: Policy(app, limits, prompt_filter))
     found.append(Plugged)
+    # Next to vLLM, whose count it reads.
+    found.append(Tokens)
     return found
 
 
