@@ -2,7 +2,17 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-REQUESTS = Counter("sirocco_serving_requests_total", "Requests answered.", ["route", "status"])
+# The label `key` is a key's name, empty for requests without a valid key.
+REQUESTS = Counter("sirocco_serving_requests_total", "Requests answered.", ["route", "status", "key"])
+REJECTED = Counter(
+    "sirocco_serving_rejected_total", "Requests that this layer refused, by its error's code.", ["reason"]
+)
+PROMPT_TOKENS = Counter(
+    "sirocco_serving_prompt_tokens_total", "Tokens in prompts of answered requests.", ["key"]
+)
+GENERATED_TOKENS = Counter(
+    "sirocco_serving_generated_tokens_total", "Tokens generated for requests.", ["key"]
+)
 IN_FLIGHT = Gauge(
     "sirocco_serving_requests_in_flight",
     "Requests whose answer has not been sent whole.",

@@ -39,7 +39,7 @@ def _check_prompts(asked: Mapping[str, Any], most: int) -> None:
     times = _number(asked.get("n")) or 1
     generations = times * max(1, _count(asked.get("prompt")), _count(asked.get("prompt_embeds")))
     if generations > most:
-        raise _over("n", f"at most {most} generations are allowed in one request, these are {generations}")
+        raise _over("n", f"at most {most} generations are allowed in one request, these are {generations:g}")
 
 
 def _check_given_tokens(asked: Mapping[str, Any], most: int) -> None:
