@@ -79,12 +79,13 @@ class Reconciler:
             await self._tell(key, raw, previous, invalid(raw["metadata"], str(error), previous, utc_now()))
             return Done()
         keys_after: float | None = None
+        children: list[Manifest]
         try:
             # Before the children: pods that mount it wait for it.
             keys_after = await self._internal_keys.ensure(key, model)
         except Refused as refused:
-            children = list(self._store.children(key, model.metadata.uid).values())
-            refusals = [refused.refusal]
+            known = self._store.children(key, model.metadata.uid)
+            children, refusals = [*known.values()], [refused.refusal]
         else:
             children, refusals = await self._converge(key, model)
         pods = self._store.pods(key)
