@@ -17,6 +17,7 @@ from sirocco_serving.middleware.models import Models
 from sirocco_serving.middleware.observe import Observe
 from sirocco_serving.middleware.plugged import Plugged
 from sirocco_serving.middleware.policy import Policy
+from sirocco_serving.middleware.rates import Rates
 from sirocco_serving.middleware.tokens import Tokens
 from sirocco_serving.prompt_filter import PromptFilter, installed_checks
 
@@ -42,16 +43,18 @@ def layers(settings: Settings) -> list[Layer]:
     # Before the body is read: strangers cost a header, no memory.
     if access.keys_folder is not None:
         found.append(Keys)
+        # Before the body is read, too; after the key, whose rate it is.
+        found.append(Rates)
     # Before all that looks into the body, and before a place is taken: a slow sender holds none.
     found.append(lambda app: Body(app, limits.body_bytes))
     if access.keys_folder is not None:
         found.append(Models)
-    # Last, so that a place is taken by what the engine will really work on.
-    if (places := limits.in_flight) is not None:
-        found.append(lambda app: Admission(app, places, limits.queue, limits.queue_seconds))
     # Before a place is taken: what is refused by its text alone never waits.
     prompt_filter = PromptFilter(access.denied_patterns, installed_checks())
     found.append(lambda app: Policy(app, limits, prompt_filter))
+    # Last, so that a place is taken by what the engine will really work on.
+    if (places := limits.in_flight) is not None:
+        found.append(lambda app: Admission(app, places, limits.queue, limits.queue_seconds))
     found.append(Plugged)
     # Next to vLLM, whose count it reads.
     found.append(Tokens)
