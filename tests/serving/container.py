@@ -56,11 +56,18 @@ class Container:
         """A connection of its own."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
 
-    def ask(self, method: str, path: str, body: object = None, seconds: float = 60) -> Answer:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        seconds: float = 60,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """One request on a connection of its own; raises OSError or HTTPException when nobody answers."""
         connection = self.connect(seconds)
         try:
-            connection.request(method, path, None if body is None else json.dumps(body))
+            connection.request(method, path, None if body is None else json.dumps(body), dict(headers or {}))
             answer = connection.getresponse()
             return Answer(
                 answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read().decode()
