@@ -34,3 +34,9 @@ QUEUE_SECONDS = Histogram(
     buckets=(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
 DENIED = Counter("sirocco_serving_prompts_denied_total", "Prompts that broke a rule of the filter.", ["rule"])
+CACHED = Counter(
+    "sirocco_serving_answer_cache_total", "Requests that the answer cache may answer.", ["result"]
+)
+CACHE_BYTES = Gauge(
+    "sirocco_serving_answer_cache_bytes", "Bytes of kept answers.", multiprocess_mode="livesum"
+)

@@ -10,6 +10,7 @@ _IDENTITY = "sirocco_identity"
 _ASKED = "sirocco_asked"
 _REFUSED = "sirocco_refused"
 _QUEUE_SECONDS = "sirocco_queue_seconds"
+_CACHED = "sirocco_cached"
 _USAGE = "sirocco_usage"
 
 
@@ -94,3 +95,14 @@ def queue_seconds(scope: Scope) -> float | None:
 def set_queue_seconds(scope: Scope, waited: float) -> None:
     """Keeps how long the request waited for its place."""
     _state(scope)[_QUEUE_SECONDS] = waited
+
+
+def cached(scope: Scope) -> str | None:
+    """`hit` or `miss` of a request that the answer cache may answer; None for others."""
+    result: str | None = _state(scope).get(_CACHED)
+    return result
+
+
+def set_cached(scope: Scope, result: str) -> None:
+    """Keeps whether the answer cache had the answer."""
+    _state(scope)[_CACHED] = result

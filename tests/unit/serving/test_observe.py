@@ -127,6 +127,7 @@ def test_a_line_tells_everything_but_text() -> None:
         "error": None,
         "tokens_in": 12,
         "tokens_out": 34,
+        "cache": None,
         "queue_seconds": 0.25,
     }
     assert sample("sirocco_serving_prompt_tokens_total", key="team-a") == prompts + 12

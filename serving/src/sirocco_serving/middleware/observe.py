@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving import metrics, request_log
 from sirocco_serving.middleware.allowlist import PATHS, PROBES
-from sirocco_serving.request_state import asked, identity, queue_seconds, refused, usage
+from sirocco_serving.request_state import asked, cached, identity, queue_seconds, refused, usage
 from sirocco_serving.trace_context import trace_id
 
 # Nginx's number for a client that left before the answer began.
@@ -68,6 +68,7 @@ class Observe:
                 "error": reason,
                 "tokens_in": took.prompt_tokens if took is not None else None,
                 "tokens_out": took.completion_tokens if took is not None else None,
+                "cache": cached(scope),
                 "queue_seconds": _milli(queue_seconds(scope)),
                 "ttft_seconds": _milli(answer.first_event_seconds),
                 "seconds": _milli(seconds),
