@@ -8,9 +8,11 @@ import pytest
 from starlette.types import ASGIApp
 
 from sirocco_serving.answer_cache import OVERHEAD_BYTES, Answer, AnswerCache, deterministic
+from sirocco_serving.config import AnswerCacheSettings, Settings
 from sirocco_serving.middleware.cache import Cache
+from sirocco_serving.middleware.stack import layers
 from sirocco_serving.request_state import Identity, cached, set_asked, set_identity
-from tests.unit.serving.asgi import Exchange, exchange
+from tests.unit.serving.asgi import Exchange, call, exchange
 
 COLD: dict[str, Any] = {"prompts": ["x"], "temperature": 0}
 
@@ -147,3 +149,15 @@ def test_the_cache_never_outgrows_its_bytes() -> None:
     answers.put(b"d", answer(2501))
     assert answers.get(b"d") is None
     assert answers.size == 1800
+
+
+def test_the_stack_keeps_answers_only_where_the_settings_say_so() -> None:
+    def results(settings: Settings) -> list[str | None]:
+        app: ASGIApp = Counting()
+        for layer in reversed(layers(settings)):
+            app = layer(app)
+        answers = [asyncio.run(call(app, "/generate", json.dumps(COLD).encode())) for _ in range(2)]
+        return [made.headers.get("x-sirocco-cache") for made in answers]
+
+    assert results(Settings(answer_cache=AnswerCacheSettings())) == ["miss", "hit"]
+    assert results(Settings()) == [None, None]

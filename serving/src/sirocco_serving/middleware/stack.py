@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sirocco_serving.answer_cache import AnswerCache
 from sirocco_serving.config import Settings, settings
 from sirocco_serving.keys import open_keys
 from sirocco_serving.middleware.admission import Admission
 from sirocco_serving.middleware.allowlist import Allowlist
 from sirocco_serving.middleware.body import Body
+from sirocco_serving.middleware.cache import Cache
 from sirocco_serving.middleware.cors import Cors
 from sirocco_serving.middleware.drain import Drain
 from sirocco_serving.middleware.identify import Identify
@@ -52,6 +54,10 @@ def layers(settings: Settings) -> list[Layer]:
     # Before a place is taken: what is refused by its text alone never waits.
     prompt_filter = PromptFilter(access.denied_patterns, installed_checks())
     found.append(lambda app: Policy(app, limits, prompt_filter))
+    # Before a place is taken: a kept answer costs the engine nothing.
+    if (kept := settings.answer_cache) is not None:
+        answers = AnswerCache(kept.bytes, kept.seconds)
+        found.append(lambda app: Cache(app, answers, settings.generation.temperature))
     # Last, so that a place is taken by what the engine will really work on.
     if (places := limits.in_flight) is not None:
         found.append(lambda app: Admission(app, places, limits.queue, limits.queue_seconds))
