@@ -37,8 +37,17 @@ def test_a_proxy_or_mirror_of_the_users_reaches_the_download() -> None:
     assert environment(download(engine={"env": given})) == {"HF_ENDPOINT": "http://mirror"}
 
 
-def test_traces_are_filed_under_the_models_name_or_the_users() -> None:
-    spec = {"tracing": {"endpoint": "http://collector:4317"}}
-    assert environment(engine(**spec)) == {"OTEL_SERVICE_NAME": "mistral", **OURS}
+def test_traces_are_filed_under_the_models_name_and_sampled_as_asked() -> None:
+    spec = {"tracing": {"endpoint": "http://collector:4317", "sampleRatio": 0.25}}
+    assert environment(engine(**spec)) == {
+        **OURS,
+        "OTEL_SERVICE_NAME": "mistral",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.25",
+    }
+
+
+def test_the_user_may_file_traces_elsewhere() -> None:
     given = [{"name": "OTEL_SERVICE_NAME", "value": "search"}]
-    assert environment(engine(**spec, engine={"env": given}))["OTEL_SERVICE_NAME"] == "search"
+    found = environment(engine(tracing={"endpoint": "http://collector:4317"}, engine={"env": given}))
+    assert found["OTEL_SERVICE_NAME"] == "search"
