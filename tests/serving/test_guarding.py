@@ -251,6 +251,43 @@ def test_a_key_that_is_added_opens_and_one_that_is_removed_does_not(server: Cont
     eventually(lambda: ask(server, "GET", "/v1/models", dave).status == 401, 30, "the old key to be refused")
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        (
+            "/v1/completions",
+            {"prompt": "for nobody's eyes", "temperature": "for nobody's eyes"},
+            "temperature",
+        ),
+        ("/v1/completions", {"prompt": {"for nobody's eyes": 1}}, "prompt"),
+        ("/v1/completions", {"prompt": "for nobody's eyes", "max_tokens": 5000}, "max_tokens"),
+        (
+            "/v1/chat/completions",
+            {"messages": [{"role": "user", "content": [{"type": "for nobody's eyes"}]}]},
+            None,
+        ),
+    ],
+)
+def test_vllms_refusals_come_in_the_one_shape_without_the_prompt(
+    server: Container, path: str, body: dict[str, object], param: str | None
+) -> None:
+    answer = ask(server, "POST", path, ALICE, {"model": "smollm2", **body})
+    problem = error(answer)
+    assert (answer.status, problem["code"], problem["param"]) == (400, "invalid_request", param)
+    assert "for nobody" not in answer.text
+
+
+def test_a_method_that_is_not_there_is_405_in_the_one_shape(server: Container) -> None:
+    answer = ask(server, "GET", "/v1/completions", ALICE)
+    assert (answer.status, error(answer)["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "POST"
+
+
+def test_an_unknown_model_is_404_in_the_one_shape(server: Container) -> None:
+    answer = ask(server, "POST", "/v1/completions", ALICE, {"model": "none", "prompt": "x"})
+    assert (answer.status, error(answer)["code"]) == (404, "model_not_found")
+
+
 def test_no_key_and_no_prompt_is_in_the_log(server: Container) -> None:
     secret = "a-prompt-for-nobody"  # noqa: S105
     ask(server, "POST", "/generate", ALICE, {"prompt": secret, "stream": False, "max_tokens": 1})

@@ -22,20 +22,22 @@ BEARER = {"Authorization": f"Bearer {KEY}"}
 
 @pytest.fixture
 def build(tmp_path: Path) -> Callable[..., ASGIApp]:
-    """Makes the whole stack with keys on, from limits."""
+    """Makes the whole stack with keys on, around an app, from one key's rates and the limits."""
     (tmp_path / "keys").mkdir()
-    digest = hashlib.sha256(KEY.encode()).hexdigest()
-    (tmp_path / "keys" / "alice").write_text(json.dumps({"sha256": digest}))
+    entry = {"sha256": hashlib.sha256(KEY.encode()).hexdigest()}
     (tmp_path / "internal").write_text(INTERNAL)
 
-    def built(**limits: object) -> ASGIApp:
+    def built(
+        app: ASGIApp | None = None, rates: Mapping[str, int] | None = None, **limits: object
+    ) -> ASGIApp:
+        (tmp_path / "keys" / "alice").write_text(json.dumps(entry | dict(rates or {})))
         access = {
             "keys_folder": str(tmp_path / "keys"),
             "internal_key_file": str(tmp_path / "internal"),
             "allowed_origins": ["https://app.example"],
         }
         text = json.dumps({"limits": limits, "access": access})
-        return stacked(Settings.model_validate_json(text))
+        return stacked(Settings.model_validate_json(text), app)
 
     return built
 
@@ -127,3 +129,23 @@ def test_a_refusal_of_the_body_is_told_to_a_page(build: Callable[..., ASGIApp]) 
     answer = ask(build(body_bytes=1), "/generate", BEARER | ORIGIN)
     assert (answer.status, code(answer)) == (413, "body_too_large")
     assert "access-control-allow-origin" in answer.headers
+
+
+def test_a_failure_further_in_is_told_to_a_page_in_the_one_shape(build: Callable[..., ASGIApp]) -> None:
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        raise RuntimeError
+
+    answer = ask(build(app=failing), "/generate", BEARER | ORIGIN)
+    assert (answer.status, code(answer)) == (500, "internal_error")
+    assert "access-control-allow-origin" in answer.headers
+
+
+def test_each_key_has_its_rate(build: Callable[..., ASGIApp]) -> None:
+    stack = build(rates={"requestsPerMinute": 2})
+    assert [ask(stack, "/generate", BEARER).status for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_stranger_uses_up_nobodys_rate(build: Callable[..., ASGIApp]) -> None:
+    stack = build(rates={"requestsPerMinute": 1})
+    assert [ask(stack, "/generate").status for _ in range(3)] == [401] * 3
+    assert ask(stack, "/generate", BEARER).status == 200

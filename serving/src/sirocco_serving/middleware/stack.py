@@ -20,6 +20,7 @@ from sirocco_serving.middleware.observe import Observe
 from sirocco_serving.middleware.plugged import Plugged
 from sirocco_serving.middleware.policy import Policy
 from sirocco_serving.middleware.rates import Rates
+from sirocco_serving.middleware.shape import Shape
 from sirocco_serving.middleware.tokens import Tokens
 from sirocco_serving.prompt_filter import PromptFilter, installed_checks
 
@@ -35,6 +36,8 @@ def layers(settings: Settings) -> list[Layer]:
     # Before all that may refuse, so that a page can read why; a preflight ends here and needs no key.
     if access.allowed_origins:
         found.append(lambda app: Cors(app, access.allowed_origins))
+    # Outside all that may fail, so that whatever fails is told in the one shape.
+    found.append(Shape)
     # Waits for whatever is answered further in.
     found.append(lambda app: Drain(app, settings.drain))
     # Before the allowlist, since the internal key opens vLLM's own routes.
