@@ -10,7 +10,7 @@ from sirocco_serving.config import settings
 from sirocco_serving.engine_limits import hold_to_limits
 from sirocco_serving.errors import RequestError, StartupError
 from sirocco_serving.generation import Engine
-from sirocco_serving.routes import generate, health
+from sirocco_serving.routes import description, generate, health
 from sirocco_serving.sampling import Sampling
 
 
@@ -24,6 +24,7 @@ class SiroccoEndpoints:
         """Adds our routes to vLLM's app."""
         app.include_router(generate.router)
         app.include_router(health.router)
+        app.include_router(description.router)
         # Vllm's routes call the engine that we hold to the limits.
         app.add_exception_handler(RequestError, generate.answer_problem)
 

@@ -2,12 +2,19 @@
 
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from sirocco_serving.config import Settings
 from sirocco_serving.errors import RequestError
 
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 5.0 is as whole as 5."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -19,9 +26,9 @@ class Sampling(BaseModel):
     temperature: float = Field(default=0.7, ge=0, le=2)
     top_p: float = Field(default=0.95, gt=0, le=1)
     # Above any model's length, below what overflows on the way to the engine.
-    max_tokens: int = Field(default=256, ge=1, le=2**31 - 1)
+    max_tokens: Whole = Field(default=256, ge=1, le=2**31 - 1)
     stop: Text | list[Text] = []
-    seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
+    seed: Annotated[Whole, Field(ge=-(2**63), le=2**63 - 1)] | None = None
     frequency_penalty: float = Field(default=0, ge=-2, le=2)
     presence_penalty: float = Field(default=0, ge=-2, le=2)
 
@@ -34,6 +41,26 @@ class BatchRequest(Sampling):
 
 class GenerateRequest(Sampling):
     """One prompt, streamed unless `stream` is false, or several prompts answered together."""
+
+    # What `_one_form` checks, for readers of the schema.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": ["prompt"],
+                    "properties": {"prompt": {"type": "string"}, "prompts": {"type": "null"}},
+                },
+                {
+                    "required": ["prompts"],
+                    "properties": {
+                        "prompts": {"type": "array"},
+                        "prompt": {"type": "null"},
+                        "stream": {"enum": [False, None]},
+                    },
+                },
+            ]
+        }
+    )
 
     prompt: Text | None = None
     prompts: list[Text] | None = Field(default=None, min_length=1)
@@ -71,8 +98,9 @@ def parse(form: type[Body], body: bytes | dict[str, Any], settings: Settings) ->
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
     else:
-        missing = _defaults(settings).keys() - given.model_fields_set
-        return given.model_copy(update={field: _defaults(settings)[field] for field in missing})
+        defaults = default_sampling(settings)
+        missing = defaults.keys() - given.model_fields_set
+        return given.model_copy(update={field: defaults[field] for field in missing})
     if problems[0]["type"] == "json_invalid":
         raise RequestError(400, "invalid_json", f"The body is not JSON: {problems[0]['msg']}")
     fields = [str(problem["loc"][0]) if problem["loc"] else None for problem in problems]
@@ -83,7 +111,8 @@ def parse(form: type[Body], body: bytes | dict[str, Any], settings: Settings) ->
     raise RequestError(422, "invalid_value", told, param=fields[0] or "prompt")
 
 
-def _defaults(settings: Settings) -> dict[str, float | int]:
+def default_sampling(settings: Settings) -> dict[str, float | int]:
+    """What the model's settings say for fields that a request leaves out."""
     generation, most = settings.generation, settings.limits.new_tokens
     return {
         "temperature": generation.temperature,

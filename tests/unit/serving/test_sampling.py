@@ -68,6 +68,7 @@ def test_one_prompt_is_streamed_unless_told_not_to() -> None:
         ("temperature", "0.7"),
         ("top_p", 0),
         ("max_tokens", 0),
+        ("max_tokens", 1.5),
         ("max_tokens", 2**31),
         ("stop", ""),
         ("seed", 2**63),
@@ -81,6 +82,11 @@ def test_a_value_outside_the_range_is_422_with_the_field_named(field: str, value
     error = refusal({"prompt": "hello", field: value})
     assert (error.status, error.param) == (422, field)
     assert error.message.startswith(f"{field}: ")
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    asked = parse_generate(b'{"prompt": "hello", "max_tokens": 5.0, "seed": -7.0}')
+    assert (asked.max_tokens, asked.seed) == (5, -7)
 
 
 def test_an_unknown_field_is_told_the_known_ones() -> None:

@@ -1,15 +1,24 @@
 """`POST /generate` and `POST /generate/batch`: several prompts at once, or one as a stream or as JSON."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from pydantic import BaseModel
+from starlette.responses import Response
 
+from sirocco_serving.answers import (
+    BatchAnswer,
+    ErrorAnswer,
+    GenerateAnswer,
+    GeneratedText,
+    StreamedText,
+    StreamEnd,
+    StreamUsage,
+)
 from sirocco_serving.config import settings
 from sirocco_serving.errors import RequestError
 from sirocco_serving.generation import Delta, Engine
@@ -122,13 +131,12 @@ async def answer_problem(request: Request, problem: Exception) -> Response:
 
 async def _answer(work: Work, body: GenerateRequest) -> Response:
     done = await work.complete_all(body.all_prompts())
-    return JSONResponse(
-        {"responses": [{"generated_text": one.text, "num_tokens": one.tokens} for one in done]}
-    )
+    texts = [GeneratedText(generated_text=one.text, num_tokens=one.tokens) for one in done]
+    return GenerateAnswer(responses=texts).response()
 
 
 async def _texts(work: Work, body: BatchRequest) -> Response:
-    return JSONResponse({"results": [one.text for one in await work.complete_all(body.prompts)]})
+    return BatchAnswer(results=[one.text for one in await work.complete_all(body.prompts)]).response()
 
 
 async def _stream(work: Work, prompt: str) -> Response:
@@ -145,24 +153,23 @@ async def _events(
         delta = first
         try:
             while delta.finish_reason is None:
-                yield _event({"text": delta.text})
+                yield _event(StreamedText(text=delta.text))
                 delta = await anext(deltas)
         except Exception as error:
             # The status is sent already: an error event is all that can still tell the client.
             failed = RequestError(500, "generation_failed", "The engine failed to generate.")
-            yield _event((error if isinstance(error, RequestError) else failed).body())
+            problem = error if isinstance(error, RequestError) else failed
+            yield _event(ErrorAnswer.model_validate(problem.body()))
         else:
             if delta.text:
-                yield _event({"text": delta.text})
-            usage = work.usage
-            counted = {
-                "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens,
-                "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-            }
-            yield _event({"text": "", "finish_reason": delta.finish_reason, "usage": counted})
+                yield _event(StreamedText(text=delta.text))
+            prompt, generated = work.usage.prompt_tokens, work.usage.completion_tokens
+            usage = StreamUsage(
+                prompt_tokens=prompt, completion_tokens=generated, total_tokens=prompt + generated
+            )
+            yield _event(StreamEnd(finish_reason=delta.finish_reason, usage=usage))
         yield b"data: [DONE]\n\n"
 
 
-def _event(data: object) -> bytes:
-    return b"data: " + json.dumps(data, ensure_ascii=False).encode() + b"\n\n"
+def _event(data: BaseModel) -> bytes:
+    return b"data: " + data.model_dump_json().encode() + b"\n\n"
