@@ -97,6 +97,14 @@ def test_kubectl_shows_state_size_and_endpoint(
     assert row.split()[:-1] == ["model", "False", "LoadingModel", "2", "4", "http://model.default.svc"]
 
 
+def test_kubectl_shows_who_may_use_it_when_asked_for_more(
+    cluster: ControlPlane, client: Client, namespace: str, smallest: Mapping[str, Any]
+) -> None:
+    client.patch("InferenceModel", namespace, "model", {"status": {"access": "Keys"}}, "status")
+    heads, row = kubectl(cluster, "get", "imodel", "-n", namespace, "-o", "wide").splitlines()
+    assert (heads.split()[-1], row.split()[-1]) == ("ACCESS", "Keys")
+
+
 def test_kubectl_get_all_lists_it(cluster: ControlPlane, namespace: str, smallest: Mapping[str, Any]) -> None:
     assert "inferencemodel.inference.sirocco.dev/model" in kubectl(cluster, "get", "all", "-n", namespace)
 
