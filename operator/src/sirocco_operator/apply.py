@@ -61,6 +61,17 @@ class Applier:
         log.info("%s %s/%s is applied: %s differs", kind.kind, *_names(wanted), path)
         return await self._update(kind, wanted, live)
 
+    async def create_once(self, kind: ChildKind, manifest: Manifest) -> bool:
+        """Make an object that is never written again; False when there is one of its name.
+
+        Raises as `converge` does.
+        """
+        _, name = _names(manifest)
+        try:
+            return await self._kube.create(kind, manifest)
+        except ApiError as error:
+            raise _refused(error, kind, name) from error
+
     async def _read(self, kind: ChildKind, wanted: Manifest, owner_uid: str) -> dict[str, Any] | None:
         namespace, name = _names(wanted)
         live = await self._kube.get(kind, namespace, name)
@@ -83,7 +94,7 @@ class Applier:
         try:
             applied, created = await self._kube.apply(kind, wanted, force=False)
         except ApiError as error:
-            raise refusal_of(error, kind, name) from error
+            raise _refused(error, kind, name) from error
         if not created and _has_other_managers(applied):
             # Somebody made an object of this name since it was looked for: let go of it again.
             bare = {
@@ -107,7 +118,7 @@ class Applier:
                 # The uid is another: the child was replaced since the store last saw it.
                 raise Retry(f"{kind.kind} {wanted['metadata']['name']} was replaced meanwhile") from error
             if error.status != 422:
-                raise refusal_of(error, kind, wanted["metadata"]["name"]) from error
+                raise _refused(error, kind, wanted["metadata"]["name"]) from error
             applied = await self._overwrite(kind, pinned, live, error)
         if difference(wanted, applied, FIELD_MANAGER) is not None:
             self._settled[uid] = _digest(wanted)
@@ -130,7 +141,7 @@ class Applier:
             await self._kube.replace(kind, pinned)
             applied, _ = await self._kube.apply(kind, pinned, force=True)
         except ApiError as second:
-            raise refusal_of(second, kind, name) from second
+            raise _refused(second, kind, name) from second
         return applied
 
     async def _try_image_volumes(self, kind: ChildKind, wanted: Manifest) -> None:
@@ -142,18 +153,9 @@ class Applier:
             # An API server without the feature drops the source, and then misses one.
             if error.status == 422 and "must specify a volume type" in error.message:
                 raise Refused(unsupported) from error
-            raise refusal_of(error, kind, name) from error
+            raise _refused(error, kind, name) from error
         if _image_volumes(wanted) - _image_volumes(tried):
             raise Refused(unsupported)
-
-
-def refusal_of(error: ApiError, kind: ChildKind, name: str) -> Exception:
-    """What to raise for a write that failed: Refused, Retry, or the error itself for an outage."""
-    if error.status not in _REFUSALS:
-        return error
-    if error.status == 403 and "being terminated" in error.message:
-        return Retry(f"{kind.kind} {name}: {error.message}", 5)
-    return Refused(Refusal(RefusalCause.REJECTED, kind.kind, name, error.message))
 
 
 def _names(manifest: Manifest) -> tuple[str, str]:
@@ -178,3 +180,11 @@ def _has_other_managers(manifest: Manifest) -> bool:
 
 def _is_immutable(error: ApiError) -> bool:
     return "immutable" in error.message or "may not change once set" in error.message
+
+
+def _refused(error: ApiError, kind: ChildKind, name: str) -> Exception:
+    if error.status not in _REFUSALS:
+        return error
+    if error.status == 403 and "being terminated" in error.message:
+        return Retry(f"{kind.kind} {name}: {error.message}", 5)
+    return Refused(Refusal(RefusalCause.REJECTED, kind.kind, name, error.message))

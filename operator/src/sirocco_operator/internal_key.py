@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.apply import refusal_of
+from sirocco_operator.apply import Applier
 from sirocco_operator.children.internal_secret import build_internal_secret, internal_secret_name
 from sirocco_operator.children.kinds import SECRET
 from sirocco_operator.children.serving_config import has_keys
 from sirocco_operator.controller.store import Key, Manifest
-from sirocco_operator.kube import ApiError, Kube
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +27,11 @@ _TAKEN_SECONDS: Final = 30.0
 class InternalKeys:
     """Sees to the internal key of every model that has keys."""
 
-    def __init__(self, kube: Kube, look_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, applier: Applier, look_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """No watch tells that a Secret was deleted: each is looked for every `look_seconds`."""
-        self._kube = kube
+        self._applier = applier
         self._look_seconds = look_seconds
         self._clock = clock
         # The uid of a model whose Secret was there, and when it is looked for again.
@@ -49,13 +50,9 @@ class InternalKeys:
         if known == uid and due > now:
             return due - now
         manifest = build_internal_secret(model, secrets.token_urlsafe(_KEY_BYTES))
-        name = manifest["metadata"]["name"]
-        try:
-            created = await self._kube.create(SECRET, manifest)
-        except ApiError as error:
-            raise refusal_of(error, SECRET, name) from error
+        created = await self._applier.create_once(SECRET, manifest)
         if created:
-            log.info("Secret %s/%s is created", key.namespace, name)
+            log.info("Secret %s/%s is created", key.namespace, manifest["metadata"]["name"])
         wait = self._look_seconds
         if not created and known != uid:
             wait = min(wait, _TAKEN_SECONDS)

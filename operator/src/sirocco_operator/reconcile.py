@@ -54,7 +54,7 @@ class Reconciler:
         self._observer = observer
         self._report = report
         self._applier = Applier(kube, store.remove)
-        self._internal_keys = InternalKeys(kube, settings.resync_seconds)
+        self._internal_keys = InternalKeys(self._applier, settings.resync_seconds)
 
     async def __call__(self, key: Key) -> Done:
         """Bring one model to its wanted state; raises Retry when that has to wait."""
