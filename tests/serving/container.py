@@ -135,7 +135,7 @@ def start(
     (settings_folder / "serving.json").write_text(settings)
     command = ["run", "--detach", "--read-only", "--user", USER, "--cap-drop", "ALL"]
     command += ["--security-opt", "no-new-privileges", "--shm-size", "1g", "--publish", "127.0.0.1::8000"]
-    command += ["--tmpfs", "/tmp", "--tmpfs", "/cache:mode=1777", "--volume", f"{model}:/model:ro"]  # noqa: S108
+    command += ["--tmpfs", "/tmp", "--tmpfs", "/cache:mode=1777,exec", "--volume", f"{model}:/model:ro"]  # noqa: S108
     command += ["--volume", f"{settings_folder}:/etc/sirocco:ro", *options]
     for name, value in (ENVIRONMENT | dict(environment or {})).items():
         command += ["--env", f"{name}={value}"]
