@@ -1,7 +1,8 @@
 """Installs this package into the Python that runs it: copies the sources and writes the metadata.
 
 Needs neither a network nor a build backend, so that it works over any vLLM image.
-Called with the folder that holds pyproject.toml and src/.
+Called with the folder that holds pyproject.toml, src/ and libraries/ (installed packages that the base may
+lack).
 """
 
 import compileall
@@ -9,6 +10,7 @@ import shutil
 import sys
 import sysconfig
 import tomllib
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 
@@ -32,5 +34,24 @@ def install(project: Path, site: Path) -> None:
     (information / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
 
+def add_libraries(libraries: Path, site: Path) -> None:
+    """Copies the packages below `libraries` into `site`, but for those that this Python has already."""
+    present = {distribution.name.lower() for distribution in distributions()}
+    for information in sorted(libraries.glob("*.dist-info")):
+        library = Distribution.at(information)
+        if library.name.lower() in present:
+            continue
+        for file in library.files or ():
+            source = libraries / file
+            if source.is_file() and source.suffix != ".pyc":
+                target = site / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+                if source.suffix == ".py":
+                    compileall.compile_file(target, quiet=1)
+
+
 if __name__ == "__main__":
-    install(Path(sys.argv[1]), Path(sysconfig.get_path("purelib")))
+    folder, purelib = Path(sys.argv[1]), Path(sysconfig.get_path("purelib"))
+    install(folder, purelib)
+    add_libraries(folder / "libraries", purelib)

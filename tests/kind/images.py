@@ -36,7 +36,13 @@ class Image:
 
 _CTR = ("ctr", "-n", "k8s.io")
 _LOCK = ("pyproject.toml", "uv.lock")
-_SERVING = ("serving/Dockerfile", "serving/install.py", "serving/pyproject.toml", "serving/src")
+_SERVING = (
+    "serving/Dockerfile",
+    "serving/install.py",
+    "serving/libraries.txt",
+    "serving/pyproject.toml",
+    "serving/src",
+)
 _VLLM = "sirocco/vllm-cpu:0.32.0"
 _STANDIN = "sirocco/standin-base:dev"
 

@@ -56,11 +56,18 @@ class Container:
         """A connection of its own."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
 
-    def ask(self, method: str, path: str, body: object = None, seconds: float = 60) -> Answer:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        seconds: float = 60,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """One request on a connection of its own; raises OSError or HTTPException when nobody answers."""
         connection = self.connect(seconds)
         try:
-            connection.request(method, path, None if body is None else json.dumps(body))
+            connection.request(method, path, None if body is None else json.dumps(body), dict(headers or {}))
             answer = connection.getresponse()
             return Answer(
                 answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read().decode()
@@ -128,7 +135,7 @@ def start(
     (settings_folder / "serving.json").write_text(settings)
     command = ["run", "--detach", "--read-only", "--user", USER, "--cap-drop", "ALL"]
     command += ["--security-opt", "no-new-privileges", "--shm-size", "1g", "--publish", "127.0.0.1::8000"]
-    command += ["--tmpfs", "/tmp", "--tmpfs", "/cache:mode=1777", "--volume", f"{model}:/model:ro"]  # noqa: S108
+    command += ["--tmpfs", "/tmp", "--tmpfs", "/cache:mode=1777,exec", "--volume", f"{model}:/model:ro"]  # noqa: S108
     command += ["--volume", f"{settings_folder}:/etc/sirocco:ro", *options]
     for name, value in (ENVIRONMENT | dict(environment or {})).items():
         command += ["--env", f"{name}={value}"]

@@ -62,6 +62,17 @@ class Applier:
         log.info("%s %s/%s is applied: %s differs", kind.kind, *_names(wanted), path)
         return await self._update(kind, wanted, live)
 
+    async def create_once(self, kind: ChildKind, manifest: Manifest) -> bool:
+        """Make an object that is never written again; False when there is one of its name.
+
+        Raises as `converge` does.
+        """
+        _, name = _names(manifest)
+        try:
+            return await self._kube.create(kind, manifest)
+        except ApiError as error:
+            raise _refused(error, kind, name) from error
+
     async def _read(self, kind: ChildKind, wanted: Manifest, owner_uid: str) -> dict[str, Any] | None:
         namespace, name = _names(wanted)
         live = await self._kube.get(kind, namespace, name)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 from pydantic import ValidationError
 
+from sirocco_operator import keys
 from sirocco_operator.api.parse import InvalidResource, parse
 from sirocco_operator.api.v1alpha1 import API_VERSION, KIND, InferenceModel
 from sirocco_operator.api.validation import problems
@@ -20,7 +21,8 @@ from sirocco_operator.settings import Settings
 _RENDER_DESCRIPTION: Final = """\
 Print the Kubernetes objects that the operator makes of each InferenceModel in the files, as YAML.
 No cluster is asked. What the cluster would refuse is refused here too: nothing is printed, each problem is
-named with its file, document and field, and the exit code is 1."""
+named with its file, document and field, and the exit code is 1. Not printed is the Secret NAME-internal of a
+model with keys: it holds a random key, which the operator makes in the cluster."""
 _RENDER_EPILOG: Final = """\
 examples:
   sirocco render -f manifests/mistral.yaml
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        output = render(options.filename, options.namespace, options.api_versions)
+        output: str = options.run(options)
     except RefusedError as refused:
         sys.stderr.writelines(f"sirocco: {line}\n" for line in refused.lines)
         return 1
@@ -174,6 +176,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_RENDER_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    rendering.set_defaults(
+        run=lambda options: render(options.filename, options.namespace, options.api_versions)
+    )
     rendering.add_argument(
         "-f",
         "--filename",
@@ -197,4 +202,5 @@ def _parser() -> argparse.ArgumentParser:
         help="an optional API that the cluster serves, monitoring.coreos.com/v1 for a ServiceMonitor; "
         "may be repeated",
     )
+    keys.add_parser(commands)
     return parser

@@ -129,6 +129,23 @@ class Kube:
                 return
             query["continue"] = metadata["continue"]
 
+    async def create(self, kind: Kind, manifest: Manifest) -> bool:
+        """Make an object; False when there is one of its name, which is left as it is."""
+        try:
+            await self._call(
+                "POST",
+                path_of(kind, manifest["metadata"]["namespace"]),
+                query={"fieldManager": FIELD_MANAGER},
+                body=manifest,
+                kind=kind,
+                verb="create",
+            )
+        except ApiError as error:
+            if error.reason == "AlreadyExists":
+                return False
+            raise
+        return True
+
     async def apply(
         self, kind: Kind, manifest: Manifest, *, force: bool, dry_run: bool = False
     ) -> tuple[dict[str, Any], bool]:

@@ -13,6 +13,7 @@ from sirocco_operator.children.kinds import CHILD_KINDS, DEPLOYMENT, ChildKind
 from sirocco_operator.controller.store import Identity, Key, Manifest, Store, identity
 from sirocco_operator.controller.worker import Done, Retry
 from sirocco_operator.errors import ApiError
+from sirocco_operator.internal_key import InternalKeys
 from sirocco_operator.kube import Kube
 from sirocco_operator.observe import Observer
 from sirocco_operator.settings import Settings
@@ -54,12 +55,14 @@ class Reconciler:
         self._observer = observer
         self._report = report
         self._applier = Applier(kube, store.remove)
+        self._internal_keys = InternalKeys(self._applier, settings.resync_seconds)
 
     async def __call__(self, key: Key) -> Done:
         """Bring one model to its wanted state; raises Retry when that has to wait."""
         raw = self._store.primary(key)
         if raw is None or raw["metadata"].get("deletionTimestamp"):
             self._observer.forget(key)
+            self._internal_keys.forget(key)
             self._report(key, None)
             return Done()
         try:
@@ -76,9 +79,19 @@ class Reconciler:
         except InvalidResource as error:
             await self._tell(key, raw, previous, invalid(raw["metadata"], str(error), previous, utc_now()))
             return Done()
-        children, refusals = await self._converge(key, model)
+        keys_after: float | None = None
+        children: list[Manifest]
+        try:
+            # Before the children: pods that mount it wait for it.
+            keys_after = await self._internal_keys.ensure(key, model)
+        except Refused as refused:
+            known = self._store.children(key, model.metadata.uid)
+            children, refusals = [*known.values()], [refused.refusal]
+        else:
+            children, refusals = await self._converge(key, model)
         pods = self._store.pods(key)
         around = await self._observer.look(key, pods)
+        self._internal_keys.doubt(key, model, around.events)
         observed = Observed(
             deployment=next((child for child in children if child["kind"] == DEPLOYMENT.kind), None),
             pods=pods,
@@ -88,7 +101,7 @@ class Reconciler:
             refusals=refusals,
         )
         await self._tell(key, raw, previous, compute(model, observed, previous, utc_now()))
-        again = [around.again_after, REFUSED_SECONDS if refusals else None]
+        again = [around.again_after, keys_after, REFUSED_SECONDS if refusals else None]
         return Done(min((each for each in again if each is not None), default=None))
 
     async def _converge(self, key: Key, model: InferenceModel) -> tuple[list[Manifest], list[Refusal]]:

@@ -1,20 +1,71 @@
-"""The settings of the serving layer: one JSON file, read and validated once at start."""
+"""The settings of the serving layer: one JSON file, read and validated once at start.
+
+Every limit holds for one pod; null is no limit, or off.
+"""
 
 import json
 import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import regex
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from sirocco_serving.errors import StartupError
 
 PATH_VARIABLE = "SIROCCO_SERVING_CONFIG"
+# Days and terabytes: above these a number is a slip, not a wish.
+LONGEST_SECONDS = 86400
+MOST = 2**40
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _absolute(path: str) -> str:
+    if not Path(path).is_absolute():
+        raise PydanticCustomError("path", "must be an absolute path")
+    return path
+
+
+def _origin(origin: str) -> str:
+    """An origin as browsers send it, or `*` for all of them."""
+    if origin == "*":
+        return origin
+    try:
+        parts = urlsplit(origin)
+        valid = bool(parts.scheme and parts.hostname and parts.port != 0)
+    except ValueError:
+        valid = False
+    if not valid or origin != f"{parts.scheme}://{parts.netloc}".lower() or "@" in origin:
+        raise PydanticCustomError(
+            "origin",
+            "must be an origin as browsers send it, SCHEME://HOST[:PORT] in lower case without a path, or *",
+        )
+    return origin
+
+
+def _expression(pattern: str) -> str:
+    try:
+        regex.compile(pattern)
+    except regex.error as error:
+        raise PydanticCustomError(
+            "pattern", "is not a regular expression: {problem}", {"problem": str(error)}
+        ) from None
+    return pattern
+
+
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+Origin = Annotated[str, AfterValidator(_origin)]
+Name = Annotated[
+    str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+]
+AtLeastOne = Annotated[int, Field(ge=1, le=MOST)]
 
 
 class DrainSettings(_Section):
@@ -22,13 +73,85 @@ class DrainSettings(_Section):
 
     # Above uvicorn's keep-alive of 5 s: an idle pooled connection is gone before new requests are refused.
     settle_seconds: float = Field(default=6, ge=0, le=600)
-    timeout_seconds: float = Field(default=600, ge=0, le=86400)
+    timeout_seconds: float = Field(default=600, ge=0, le=LONGEST_SECONDS)
+
+
+class GenerationSettings(_Section):
+    """What `/generate` and `/generate/batch` take for a field that a request leaves out."""
+
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    max_tokens: AtLeastOne = 256
+
+
+class LimitSettings(_Section):
+    """What one request may ask for, and how many are let in at a time."""
+
+    body_bytes: AtLeastOne = 10 * 2**20
+    # Prompts in one request.
+    prompts: AtLeastOne = 64
+    prompt_tokens: AtLeastOne | None = None
+    new_tokens: AtLeastOne | None = None
+    # Requests in the engine at a time; beyond that `queue` of them wait, `queue_seconds` at most.
+    in_flight: AtLeastOne | None = None
+    queue: int = Field(default=256, ge=0, le=MOST)
+    queue_seconds: float = Field(default=30, ge=0, le=LONGEST_SECONDS)
+
+
+class DeniedPattern(_Section):
+    """A regular expression (the module `regex`) that no prompt may contain; its name is told and counted."""
+
+    name: Name
+    pattern: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_expression)]
+
+
+class AccessSettings(_Section):
+    """Who may ask, and what for."""
+
+    # A file a key; see `sirocco_serving.keys`.
+    keys_folder: AbsolutePath | None = None
+    # A file that holds one key, which alone opens `/metrics` (with keys on) and vLLM's own routes.
+    internal_key_file: AbsolutePath | None = None
+    allowed_origins: tuple[Origin, ...] = ()
+    denied_patterns: tuple[DeniedPattern, ...] = ()
+
+
+class AnswerCacheSettings(_Section):
+    """How many answers of deterministic requests are kept, and for how long."""
+
+    bytes: AtLeastOne = 64 * 2**20
+    seconds: float = Field(default=300, gt=0, le=30 * LONGEST_SECONDS)
+
+
+def _collector(endpoint: str) -> str:
+    try:
+        parts = urlsplit(endpoint)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise PydanticCustomError("endpoint", "must be http://HOST[:PORT] or https://HOST[:PORT]")
+    return endpoint
+
+
+class TracingSettings(_Section):
+    """Where spans are sent (an OTLP collector), and which part of the requests is traced."""
+
+    endpoint: Annotated[str, AfterValidator(_collector)]
+    sample_ratio: float = Field(default=1, ge=0, le=1)
 
 
 class Settings(_Section):
     """Everything that the serving layer can be told."""
 
+    # The name in logs and traces; `--served-model-name` has those that clients may use.
+    model: str | None = Field(default=None, min_length=1, max_length=253)
     drain: DrainSettings = DrainSettings()
+    generation: GenerationSettings = GenerationSettings()
+    limits: LimitSettings = LimitSettings()
+    access: AccessSettings = AccessSettings()
+    answer_cache: AnswerCacheSettings | None = None
+    tracing: TracingSettings | None = None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -1,7 +1,7 @@
 """vLLM's engine as the routes see it: the only importer of `vllm`."""
 
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -26,7 +26,9 @@ class VllmEngine:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    async def generate(self, prompt: str, sampling: Sampling) -> AsyncGenerator[Delta, None]:
+    async def generate(
+        self, prompt: str, sampling: Sampling, trace_headers: Mapping[str, str]
+    ) -> AsyncGenerator[Delta, None]:
         """Yields what each step adds; see `Engine.generate`."""
         parameters = SamplingParams(
             temperature=sampling.temperature,
@@ -38,14 +40,19 @@ class VllmEngine:
             presence_penalty=sampling.presence_penalty,
             output_kind=RequestOutputKind.DELTA,
         )
+        joined = {"trace_headers": dict(trace_headers)} if trace_headers else {}
         try:
             (rendered,) = await self._client.renderer.render_cmpl_async([{"prompt": prompt}])
-            outputs = self._client.generate(rendered, parameters, f"generate-{uuid.uuid4().hex}")
+            outputs = self._client.generate(rendered, parameters, f"generate-{uuid.uuid4().hex}", **joined)
             async with aclosing(outputs):
                 async for output in outputs:
                     completion = output.outputs[0]
                     if completion.finish_reason == "error":
                         raise RequestError(500, "generation_failed", "The engine failed to generate.")
+                    # Set where VLLM_COMPUTE_NANS_IN_LOGITS is on.
+                    if getattr(getattr(output, "metrics", None), "is_corrupted", False):
+                        message = "The model's output was not a finite number; the answer would be noise."
+                        raise RequestError(500, "non_finite_result", message)
                     yield Delta(
                         text=completion.text,
                         tokens=len(completion.token_ids),

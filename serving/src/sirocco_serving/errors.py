@@ -1,6 +1,17 @@
 """The one shape of an error answer, OpenAI's, and the one way to refuse to start."""
 
 from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from sirocco_serving.request_state import set_refused
+
+# OpenAI's names for the families of errors.
+_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
 
 
 class RequestError(Exception):
@@ -28,15 +39,21 @@ class RequestError(Exception):
     @property
     def type(self) -> str:
         """OpenAI's name for the family of the error."""
-        if self.status == 404:
-            return "not_found_error"
-        return "invalid_request_error" if self.status < 500 else "server_error"
+        return _TYPES.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
 
     def response(self) -> JSONResponse:
         """The answer that tells a client of this problem."""
-        after = self.retry_after_seconds
-        headers = {} if after is None else {"retry-after": str(after)}
+        headers = {}
+        if self.retry_after_seconds is not None:
+            headers["retry-after"] = str(self.retry_after_seconds)
+        if self.status == 401:
+            headers["www-authenticate"] = "Bearer"
         return JSONResponse(self.body(), status_code=self.status, headers=headers)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers the request with this problem, and keeps its code for the log and the metrics."""
+        set_refused(scope, self.code)
+        await self.response()(scope, receive, send)
 
     def body(self) -> dict[str, dict[str, str | None]]:
         """OpenAI's error object."""

@@ -1,6 +1,6 @@
 """What the routes need of an engine, apart from any engine."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,10 +23,13 @@ class Delta:
 class Engine(Protocol):
     """Generates text; `sirocco_serving.engine` has vLLM's."""
 
-    def generate(self, prompt: str, sampling: Sampling) -> AsyncGenerator[Delta, None]:
+    def generate(
+        self, prompt: str, sampling: Sampling, trace_headers: Mapping[str, str]
+    ) -> AsyncGenerator[Delta, None]:
         """Yields the deltas of one generation; closing the generator aborts it in the engine.
 
-        Raises RequestError before the first delta when the request cannot be served.
+        `trace_headers` are the W3C headers of the trace to join, none without one. Raises RequestError
+        before the first delta when the request cannot be served.
         """
         ...
 

@@ -2,7 +2,17 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-REQUESTS = Counter("sirocco_serving_requests_total", "Requests answered.", ["route", "status"])
+# The label `key` is a key's name, empty for requests without a valid key.
+REQUESTS = Counter("sirocco_serving_requests_total", "Requests answered.", ["route", "status", "key"])
+REJECTED = Counter(
+    "sirocco_serving_rejected_total", "Requests that this layer refused, by its error's code.", ["reason"]
+)
+PROMPT_TOKENS = Counter(
+    "sirocco_serving_prompt_tokens_total", "Tokens in prompts of answered requests.", ["key"]
+)
+GENERATED_TOKENS = Counter(
+    "sirocco_serving_generated_tokens_total", "Tokens generated for requests.", ["key"]
+)
 IN_FLIGHT = Gauge(
     "sirocco_serving_requests_in_flight",
     "Requests whose answer has not been sent whole.",
@@ -14,4 +24,19 @@ SECONDS = Histogram(
     "From a request's arrival to the last byte of its answer.",
     ["route"],
     buckets=(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
+)
+QUEUED = Gauge(
+    "sirocco_serving_requests_queued", "Requests that wait for a place.", multiprocess_mode="livesum"
+)
+QUEUE_SECONDS = Histogram(
+    "sirocco_serving_queue_seconds",
+    "How long requests waited for a place, also those that got none.",
+    buckets=(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+)
+DENIED = Counter("sirocco_serving_prompts_denied_total", "Prompts that broke a rule of the filter.", ["rule"])
+CACHED = Counter(
+    "sirocco_serving_answer_cache_total", "Requests that the answer cache may answer.", ["result"]
+)
+CACHE_BYTES = Gauge(
+    "sirocco_serving_answer_cache_bytes", "Bytes of kept answers.", multiprocess_mode="livesum"
 )

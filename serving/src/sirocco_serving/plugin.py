@@ -6,9 +6,11 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.datastructures import State
 
-from sirocco_serving.errors import StartupError
+from sirocco_serving.config import settings
+from sirocco_serving.engine_limits import hold_to_limits
+from sirocco_serving.errors import RequestError, StartupError
 from sirocco_serving.generation import Engine
-from sirocco_serving.routes import generate, health
+from sirocco_serving.routes import description, generate, health
 from sirocco_serving.sampling import Sampling
 
 
@@ -22,6 +24,9 @@ class SiroccoEndpoints:
         """Adds our routes to vLLM's app."""
         app.include_router(generate.router)
         app.include_router(health.router)
+        app.include_router(description.router)
+        # Vllm's routes call the engine that we hold to the limits.
+        app.add_exception_handler(RequestError, generate.answer_problem)
 
     async def init_state(self, engine_client: Any, state: State, args: Namespace) -> None:
         """Generates one token before the socket listens: a pod that answers can generate.
@@ -32,6 +37,7 @@ class SiroccoEndpoints:
 
         engine = VllmEngine(engine_client)
         await prove(engine)
+        hold_to_limits(engine_client, settings().limits)
         state.sirocco_engine = engine
 
 
@@ -39,7 +45,7 @@ async def prove(engine: Engine) -> None:
     """Generates one token. Raises StartupError, with the cause, when none comes."""
     tokens = 0
     try:
-        async for delta in engine.generate("Hello", Sampling(temperature=0, max_tokens=1)):
+        async for delta in engine.generate("Hello", Sampling(temperature=0, max_tokens=1), {}):
             tokens += delta.tokens
     except Exception as error:
         cause = f"{type(error).__name__}: {error}"

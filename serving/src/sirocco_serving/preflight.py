@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from sirocco_serving.config import settings
+from sirocco_serving.keys import open_keys
 
 # The kubelet shows this file's text as the container's termination message, else the log's end, where the
 # API server's own traceback hides what happened in the engine's process.
@@ -24,9 +25,9 @@ DEATHS = (
 def check() -> None:
     """The general plugin, called by vLLM once in the API server, in the engine and in each worker.
 
-    Raises StartupError when the settings are wrong, before any weight is loaded.
+    Raises StartupError when the settings are wrong or the keys cannot be read, before any weight is loaded.
     """
-    settings()
+    open_keys(settings().access)
     for name in LOGGERS:
         logging.getLogger(name).addHandler(CauseKeeper(TERMINATION_LOG))
 

@@ -1,12 +1,20 @@
-"""The body of `POST /generate`: prompts and sampling fields, with vLLM's ranges."""
+"""The bodies of `POST /generate` and `POST /generate/batch`: prompts and sampling, with vLLM's ranges."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from sirocco_serving.config import Settings
 from sirocco_serving.errors import RequestError
 
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 5.0 is as whole as 5."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -17,15 +25,42 @@ class Sampling(BaseModel):
 
     temperature: float = Field(default=0.7, ge=0, le=2)
     top_p: float = Field(default=0.95, gt=0, le=1)
-    max_tokens: int = Field(default=256, ge=1)
+    # Above any model's length, below what overflows on the way to the engine.
+    max_tokens: Whole = Field(default=256, ge=1, le=2**31 - 1)
     stop: Text | list[Text] = []
-    seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
+    seed: Annotated[Whole, Field(ge=-(2**63), le=2**63 - 1)] | None = None
     frequency_penalty: float = Field(default=0, ge=-2, le=2)
     presence_penalty: float = Field(default=0, ge=-2, le=2)
 
 
+class BatchRequest(Sampling):
+    """Several prompts answered together, as text alone."""
+
+    prompts: list[Text] = Field(min_length=1)
+
+
 class GenerateRequest(Sampling):
     """One prompt, streamed unless `stream` is false, or several prompts answered together."""
+
+    # What `_one_form` checks, for readers of the schema.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": ["prompt"],
+                    "properties": {"prompt": {"type": "string"}, "prompts": {"type": "null"}},
+                },
+                {
+                    "required": ["prompts"],
+                    "properties": {
+                        "prompts": {"type": "array"},
+                        "prompt": {"type": "null"},
+                        "stream": {"enum": [False, None]},
+                    },
+                },
+            ]
+        }
+    )
 
     prompt: Text | None = None
     prompts: list[Text] | None = Field(default=None, min_length=1)
@@ -50,26 +85,43 @@ class GenerateRequest(Sampling):
         return self.prompts if self.prompts is not None else [self.prompt or ""]
 
 
-def parse_generate(body: bytes) -> GenerateRequest:
-    """Reads a request's body.
+Body = TypeVar("Body", BatchRequest, GenerateRequest)
+
+
+def parse(form: type[Body], body: bytes | dict[str, Any], settings: Settings) -> Body:
+    """Reads a request's body, raw or as the JSON object that it holds; the model's defaults fill it up.
 
     Raises RequestError: 400 for what is not JSON, 422 naming the first wrong field and all that is wrong.
     """
     try:
-        return GenerateRequest.model_validate_json(body)
+        given = form.model_validate_json(body) if isinstance(body, bytes) else form.model_validate(body)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
+    else:
+        defaults = default_sampling(settings)
+        missing = defaults.keys() - given.model_fields_set
+        return given.model_copy(update={field: defaults[field] for field in missing})
     if problems[0]["type"] == "json_invalid":
         raise RequestError(400, "invalid_json", f"The body is not JSON: {problems[0]['msg']}")
     fields = [str(problem["loc"][0]) if problem["loc"] else None for problem in problems]
     told = "; ".join(
-        f"{field}: {_sentence(problem['type'], problem['msg'])}" if field else problem["msg"]
+        f"{field}: {_sentence(form, problem['type'], problem['msg'])}" if field else problem["msg"]
         for field, problem in zip(fields, problems, strict=True)
     )
     raise RequestError(422, "invalid_value", told, param=fields[0] or "prompt")
 
 
-def _sentence(kind: str, message: str) -> str:
+def default_sampling(settings: Settings) -> dict[str, float | int]:
+    """What the model's settings say for fields that a request leaves out."""
+    generation, most = settings.generation, settings.limits.new_tokens
+    return {
+        "temperature": generation.temperature,
+        "top_p": generation.top_p,
+        "max_tokens": generation.max_tokens if most is None else min(generation.max_tokens, most),
+    }
+
+
+def _sentence(form: type[Sampling], kind: str, message: str) -> str:
     if kind == "extra_forbidden":
-        return f"unknown field; the fields are {', '.join(GenerateRequest.model_fields)}"
+        return f"unknown field; the fields are {', '.join(form.model_fields)}"
     return message

@@ -24,7 +24,12 @@ def test_defaults_are_stored(smallest: Mapping[str, Any]) -> None:
         "tensorParallel": 1,
         "device": "gpu",
         "gpuResource": "nvidia.com/gpu",
-        "engine": {"enforceEager": False, "trustRemoteCode": False},
+        "engine": {
+            "enforceEager": False,
+            "trustRemoteCode": False,
+            "generation": {"temperature": 0.7, "topP": 0.95, "maxTokens": 256},
+        },
+        "limits": {"bodyBytes": 10485760, "prompts": 64, "queue": 256, "queueSeconds": 30},
         "replicas": 1,
         "rollout": {"strategy": "Surge"},
         "monitoring": {"enabled": True},
@@ -91,6 +96,14 @@ def test_kubectl_shows_state_size_and_endpoint(
     heads, row = kubectl(cluster, "get", "imodel", "-n", namespace).splitlines()
     assert heads.split() == ["NAME", "READY", "REASON", "REPLICAS", "GPUS", "ENDPOINT", "AGE"]
     assert row.split()[:-1] == ["model", "False", "LoadingModel", "2", "4", "http://model.default.svc"]
+
+
+def test_kubectl_shows_who_may_use_it_when_asked_for_more(
+    cluster: ControlPlane, client: Client, namespace: str, smallest: Mapping[str, Any]
+) -> None:
+    client.patch("InferenceModel", namespace, "model", {"status": {"access": "Keys"}}, "status")
+    heads, row = kubectl(cluster, "get", "imodel", "-n", namespace, "-o", "wide").splitlines()
+    assert (heads.split()[-1], row.split()[-1]) == ("ACCESS", "Keys")
 
 
 def test_kubectl_get_all_lists_it(cluster: ControlPlane, namespace: str, smallest: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ class RequestOutputKind(Enum):
     FINAL_ONLY = 2
 
 
-@dataclass(frozen=True)
+@dataclass
 class SamplingParams:
     """The fields that the serving layer sets; only `max_tokens` has an effect here."""
 

@@ -93,6 +93,29 @@ REFUSED: dict[str, Refused] = {
     "a limit that is no resource's name": Refused(
         document(resources={"limits": {"-cpu": "1"}}), "resources.limits has a key"
     ),
+    "a prompt's limit above the model's length": Refused(
+        document(engine={"maxModelLen": 4096}, limits={"promptTokens": 4096}),
+        "limits.promptTokens must be below engine.maxModelLen",
+    ),
+    "an answer's limit above the model's length": Refused(
+        document(engine={"maxModelLen": 4096}, limits={"newTokens": 8192}),
+        "limits.newTokens must be below engine.maxModelLen",
+    ),
+    "an origin with a path": Refused(
+        document(access={"allowedOrigins": ["https://chat.example.com/"]}),
+        "access.allowedOrigins holds origins as browsers send them",
+    ),
+    "an origin with a port that is none": Refused(
+        document(access={"allowedOrigins": ["http://localhost:65536"]}),
+        "access.allowedOrigins holds origins as browsers send them",
+    ),
+    "a collector with a path": Refused(
+        document(tracing={"endpoint": "http://collector:4318/v1/traces"}),
+        "tracing.endpoint is the gRPC address of an OTLP collector",
+    ),
+    "a collector without a scheme": Refused(
+        document(tracing={"endpoint": "collector:4317"}), "write e.g. http://collector.observability:4317"
+    ),
     "a mount of a volume that is not there": Refused(
         document(volumeMounts=[{"name": "data", "mountPath": "/data"}]), "a volume that volumes does not have"
     ),
@@ -100,6 +123,7 @@ REFUSED: dict[str, Refused] = {
         document(volumes=[{"name": "shm", "emptyDir": {}}]), "volumes may not be named models, model"
     ),
     "a mount under the operator's": Refused(with_mount("/models/mine"), "mountPath may not be, lie under"),
+    "a mount over the keys": Refused(with_mount("/etc/sirocco-keys"), "mountPath may not be, lie under"),
     "a mount over the operator's": Refused(with_mount("/etc"), "mountPath may not be, lie under or hide"),
     "a relative mount path": Refused(with_mount("data"), "mountPath is an absolute path"),
     "a mount path with dots": Refused(with_mount("/data/../models"), "mountPath is an absolute path"),
@@ -170,6 +194,10 @@ OWNED_FLAGS: dict[str, tuple[tuple[str, ...], str]] = {
     "--disable-fastapi-docs": (("--disable-fastapi-docs",), "decides which routes are open"),
     "--api-key": (("--api-key", "secret"), "a key on the command line"),
     "--shutdown-timeout": (("--shutdown-timeout", "1"), "finishes requests before the pod ends"),
+    "--otlp-traces-endpoint": (
+        ("--otlp-traces-endpoint", "http://collector:4317"),
+        "set tracing.endpoint instead",
+    ),
     "underscores": (("--served_model_name", "other"), "set servedNames instead"),
     "a value behind =": (("--max-model-len=4096",), "set engine.maxModelLen instead"),
     "a prefix": (("--served", "other"), "set servedNames instead"),
@@ -206,6 +234,26 @@ MISFITS: dict[str, Document] = {
     "a quantity that is a fraction": document(resources={"limits": {"cpu": 1.5}}),
     "a negative quantity": document(resources={"limits": {"cpu": -1}}),
     "root": document(podSecurityContext={"runAsUser": 0}),
+    "an origin twice": document(access={"allowedOrigins": ["*", "*"]}),
+    "a prompt rule twice": document(access={"deniedPatterns": [{"name": "a", "pattern": "b"}] * 2}),
+    "a prompt rule without a pattern": document(access={"deniedPatterns": [{"name": "a"}]}),
+    "a prompt rule whose name is a sentence": document(
+        access={"deniedPatterns": [{"name": "no secrets", "pattern": "b"}]}
+    ),
+    "a Secret's name in capitals": document(access={"keysSecretName": "Keys"}),
+    "no prompt at all": document(limits={"prompts": 0}),
+    "a body without a byte": document(limits={"bodyBytes": 0}),
+    "an answer without a token": document(limits={"newTokens": 0}),
+    "no request at a time": document(limits={"inFlight": 0}),
+    "a queue of less than none": document(limits={"queue": -1}),
+    "a wait of a day": document(limits={"queueSeconds": 86400}),
+    "a cache that keeps nothing": document(limits={"answerCache": {"bytes": 0}}),
+    "a temperature below 0": document(engine={"generation": {"temperature": -0.1}}),
+    "a temperature above 2": document(engine={"generation": {"temperature": 2.1}}),
+    "no token to draw from": document(engine={"generation": {"topP": 0}}),
+    "answers without a token": document(engine={"generation": {"maxTokens": 0}}),
+    "traces without a collector": document(tracing={"sampleRatio": 0.5}),
+    "more than all requests traced": document(tracing={"endpoint": "http://a:4317", "sampleRatio": 1.1}),
     "an unknown field": document(replica=2),
     "an unknown field of a part": document(engine={"maxModelLength": 1}),
     "a privileged pod": document(podSecurityContext={"runAsNonRoot": False}),
@@ -244,6 +292,34 @@ ACCEPTED: dict[str, Document] = {
     "a CPU": document(device="cpu", engine={"env": [{"name": "VLLM_CPU_KVCACHE_SPACE", "value": "1"}]}),
     "a volume of its own": with_mount("/data/.cache"),
     "a mount beside the operator's": with_mount("/models2"),
+    "everything about access": document(
+        access={
+            "keysSecretName": "team.keys",
+            "allowedOrigins": [
+                "*",
+                "http://localhost:65535",
+                "https://chat.example.com",
+                "chrome-extension://abcdef",
+            ],
+            "deniedPatterns": [{"name": "card-number", "pattern": r"(?<!\d)\d{16}(?!\d)"}],
+        }
+    ),
+    "every limit": document(
+        engine={"maxModelLen": 4096},
+        limits={
+            "bodyBytes": 1024,
+            "prompts": 1,
+            "promptTokens": 4000,
+            "newTokens": 4095,
+            "inFlight": 32,
+            "queue": 0,
+            "queueSeconds": 1,
+            "answerCache": {"bytes": 1, "seconds": 1},
+        },
+    ),
+    "a cache of answers with its defaults": document(limits={"answerCache": {}}),
+    "other sampling": document(engine={"generation": {"temperature": 0, "topP": 1, "maxTokens": 1}}),
+    "a traced model": document(tracing={"endpoint": "https://collector.example.com", "sampleRatio": 0}),
     "everything for the pod": document(
         nodeSelector={"nvidia.com/gpu.product": "NVIDIA-H200"},
         tolerations=[{"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"}],

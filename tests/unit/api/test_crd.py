@@ -36,6 +36,7 @@ def test_defaults_of_fields_become_the_servers() -> None:
         "device": "gpu",
         "gpuResource": "nvidia.com/gpu",
         "engine": {},
+        "limits": {},
         "replicas": 1,
         "rollout": {},
         "monitoring": {},

@@ -54,3 +54,9 @@ def test_whole_numbers_are_quantities() -> None:
 
 def test_null_counts_as_not_given() -> None:
     assert parse(_raw(replicas=None)).spec.replicas == 1
+
+
+def test_a_pattern_that_python_cannot_read_is_told_before_a_pod_starts_with_it() -> None:
+    rules = [{"name": "card", "pattern": "[0-9"}]
+    with pytest.raises(InvalidResource, match=r"deniedPatterns\[0\]\.pattern: .*unterminated character set"):
+        parse(_raw(access={"deniedPatterns": rules}))

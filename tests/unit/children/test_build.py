@@ -32,6 +32,13 @@ RICH: dict[str, Any] = {
     "podSecurityContext": {"runAsUser": 1234, "supplementalGroups": [5]},
     "podLabels": {"team": "search"},
     "podAnnotations": {"note": "x"},
+    "access": {
+        "keysSecretName": "keys",
+        "allowedOrigins": ["*"],
+        "deniedPatterns": [{"name": "card", "pattern": "[0-9]{16}"}],
+    },
+    "limits": {"inFlight": 8, "answerCache": {"seconds": 60}},
+    "tracing": {"endpoint": "http://collector:4317"},
 }
 
 

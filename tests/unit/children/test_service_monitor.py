@@ -26,3 +26,11 @@ def test_the_operators_settings_give_interval_and_labels() -> None:
     monitor = children(a_model(), settings)["ServiceMonitor"]
     assert monitor["spec"]["endpoints"][0]["interval"] == "1m"
     assert monitor["metadata"]["labels"] == {"release": "prometheus", **labels("mistral")}
+
+
+def test_a_model_with_keys_is_scraped_with_the_internal_one() -> None:
+    (endpoint,) = children(a_model(access={"keysSecretName": "keys"}))["ServiceMonitor"]["spec"]["endpoints"]
+    assert endpoint["authorization"] == {
+        "type": "Bearer",
+        "credentials": {"name": "mistral-internal", "key": "key"},
+    }

@@ -30,6 +30,10 @@ class Exchange:
         """Keeps what the app sends."""
         self.sent.append(message)
 
+    async def through(self, app: ASGIApp) -> None:
+        """Sends the request to an app."""
+        await app(self.scope, self.receive, self.send)
+
     def leave(self) -> None:
         """Ends the client's side."""
         self.left.set()
@@ -50,7 +54,13 @@ class Exchange:
         return b"".join(message.get("body", b"") for message in self.sent[1:]).decode()
 
 
-def exchange(path: str, body: bytes = b"", method: str = "POST", app: object = None) -> Exchange:
+def exchange(
+    path: str,
+    body: bytes = b"",
+    method: str = "POST",
+    app: object = None,
+    headers: Mapping[str, str] | None = None,
+) -> Exchange:
     """A request that no app has seen yet."""
     scope: dict[str, Any] = {
         "type": "http",
@@ -62,7 +72,7 @@ def exchange(path: str, body: bytes = b"", method: str = "POST", app: object = N
         "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": [],
+        "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
     }
@@ -71,10 +81,16 @@ def exchange(path: str, body: bytes = b"", method: str = "POST", app: object = N
     return Exchange(scope, body)
 
 
-async def call(app: ASGIApp, path: str, body: bytes = b"", method: str = "POST") -> Exchange:
+async def call(
+    app: ASGIApp,
+    path: str,
+    body: bytes = b"",
+    method: str = "POST",
+    headers: Mapping[str, str] | None = None,
+) -> Exchange:
     """One whole request."""
-    made = exchange(path, body, method)
-    await app(made.scope, made.receive, made.send)
+    made = exchange(path, body, method, headers=headers)
+    await made.through(app)
     return made
 
 

@@ -42,6 +42,21 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
             "drain.timeout_seconds: Input should be greater than or equal to 0",
         ),
         ("{", "the file: Invalid JSON"),
+        ('{"limits": {"in_flight": 0}}', "limits.in_flight: Input should be greater than or equal to 1"),
+        ('{"access": {"keys_folder": "keys"}}', "access.keys_folder: must be an absolute path"),
+        (
+            '{"access": {"allowed_origins": ["https://a.example/"]}}',
+            "access.allowed_origins.0: must be an origin",
+        ),
+        ('{"access": {"allowed_origins": ["a.example"]}}', "access.allowed_origins.0: must be an origin"),
+        (
+            '{"access": {"denied_patterns": [{"name": "x", "pattern": "("}]}}',
+            "access.denied_patterns.0.pattern: is not a regular expression: missing )",
+        ),
+        ('{"generation": {"top_p": 0}}', "generation.top_p: Input should be greater than 0"),
+        ('{"answer_cache": {"seconds": 0}}', "answer_cache.seconds: Input should be greater than 0"),
+        ('{"tracing": {}}', "tracing.endpoint: Field required"),
+        ('{"tracing": {"endpoint": "collector:4317"}}', "tracing.endpoint: must be http://HOST"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_field(tmp_path: Path, content: str, told: str) -> None:
@@ -51,3 +66,31 @@ def test_a_wrong_file_is_refused_with_the_field(tmp_path: Path, content: str, to
     assert told in line
     assert line.startswith("sirocco serving: config: ")
     assert "\n" not in line
+
+
+def test_the_whole_file_is_understood(tmp_path: Path) -> None:
+    content = {
+        "model": "mistral",
+        "drain": {"settle_seconds": 6, "timeout_seconds": 600},
+        "generation": {"temperature": 0.7, "top_p": 0.95, "max_tokens": 256},
+        "limits": {
+            "body_bytes": 10485760,
+            "prompts": 64,
+            "prompt_tokens": None,
+            "new_tokens": None,
+            "in_flight": None,
+            "queue": 256,
+            "queue_seconds": 30.0,
+        },
+        "access": {
+            "keys_folder": None,
+            "internal_key_file": None,
+            "allowed_origins": ["*", "https://a.example", "http://localhost:3000"],
+            "denied_patterns": [{"name": "cards", "pattern": "[0-9]{16}"}],
+        },
+        "answer_cache": {"bytes": 67108864, "seconds": 300.0},
+        "tracing": {"endpoint": "http://collector:4317", "sample_ratio": 1.0},
+    }
+    path = tmp_path / "serving.json"
+    path.write_text(json.dumps(content))
+    assert json.loads(read_settings({PATH_VARIABLE: str(path)}).model_dump_json()) == content

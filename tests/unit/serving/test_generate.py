@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 import pytest
 from fastapi import FastAPI
 
 from sirocco_serving.errors import RequestError
 from sirocco_serving.generation import Delta
-from sirocco_serving.routes import generate, health
+from sirocco_serving.plugin import SiroccoEndpoints
+from sirocco_serving.request_state import Usage, refused, set_asked, usage
 from sirocco_serving.sampling import Sampling
 from tests.unit.serving.asgi import Exchange, call, exchange
 
@@ -20,9 +21,20 @@ class Letters:
     def __init__(self, pause: Callable[[], Awaitable[None]] | None = None) -> None:
         self.pause = pause
         self.aborted: list[str] = []
+        self.asked: list[Sampling] = []
+        self.traces: list[Mapping[str, str]] = []
         self.dead = False
 
-    async def generate(self, prompt: str, sampling: Sampling) -> AsyncGenerator[Delta, None]:
+    async def generate(
+        self, prompt: str, sampling: Sampling, trace_headers: Mapping[str, str]
+    ) -> AsyncGenerator[Delta, None]:
+        self.asked.append(sampling)
+        self.traces.append(trace_headers)
+        if prompt == "silent":
+            yield Delta("", 1, 7, "stop")
+            return
+        if prompt == "unfinished":
+            return
         if prompt == "too long":
             raise RequestError(400, "invalid_request", "at most 3 tokens", param="prompt")
         done = False
@@ -45,14 +57,13 @@ class Letters:
 
 def app_over(engine: Letters) -> FastAPI:
     app = FastAPI()
-    app.include_router(generate.router)
-    app.include_router(health.router)
+    SiroccoEndpoints().attach_router(app)
     app.state.sirocco_engine = engine
     return app
 
 
-def ask(engine: Letters, body: dict[str, object]) -> Exchange:
-    return asyncio.run(call(app_over(engine), "/generate", json.dumps(body).encode()))
+def ask(engine: Letters, body: dict[str, object], path: str = "/generate") -> Exchange:
+    return asyncio.run(call(app_over(engine), path, json.dumps(body).encode()))
 
 
 def events(answer: Exchange) -> list[object]:
@@ -90,6 +101,84 @@ def test_one_prompt_is_streamed_delta_by_delta() -> None:
 def test_one_prompt_without_a_stream_has_the_json_form() -> None:
     answer = ask(Letters(), {"prompt": "abc", "stream": False})
     assert json.loads(answer.text) == {"responses": [{"generated_text": "abc", "num_tokens": 3}]}
+
+
+def test_a_batch_is_answered_with_texts_alone_in_the_order_asked() -> None:
+    answer = ask(Letters(), {"prompts": ["abc", "de"]}, "/generate/batch")
+    assert (answer.status, json.loads(answer.text)) == (200, {"results": ["abc", "de"]})
+
+
+@pytest.mark.parametrize(
+    ("body", "param"), [({}, "prompts"), ({"prompts": []}, "prompts"), ({"prompt": "a"}, "prompts")]
+)
+def test_a_batch_without_prompts_is_422(body: dict[str, object], param: str) -> None:
+    answer = ask(Letters(), body, "/generate/batch")
+    assert (answer.status, json.loads(answer.text)["error"]["param"]) == (422, param)
+
+
+@pytest.mark.parametrize("prompt", ["silent", "unfinished"])
+@pytest.mark.parametrize("form", ["stream", "json", "batch"])
+def test_an_empty_result_is_an_error(prompt: str, form: str) -> None:
+    body: dict[str, object] = {"prompt": prompt, "stream": form == "stream"}
+    if form == "batch":
+        answer = ask(Letters(), {"prompts": ["fine", prompt]}, "/generate/batch")
+    else:
+        answer = ask(Letters(), body)
+    assert (answer.status, json.loads(answer.text)["error"]["code"]) == (500, "empty_result")
+
+
+def test_an_answer_that_a_stop_string_ends_at_once_is_no_error() -> None:
+    answer = ask(Letters(), {"prompt": "silent", "stream": False, "stop": "x"})
+    assert json.loads(answer.text) == {"responses": [{"generated_text": "", "num_tokens": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"prompt": "abc"}, "/generate"),
+        ({"prompt": "abc", "stream": False}, "/generate"),
+        ({"prompts": ["abc"]}, "/generate/batch"),
+    ],
+)
+def test_the_tokens_of_an_answer_are_kept_for_the_log(body: dict[str, object], path: str) -> None:
+    async def counted() -> Usage | None:
+        made = exchange(path, json.dumps(body).encode())
+        await app_over(Letters())(made.scope, made.receive, made.send)
+        return usage(made.scope)
+
+    assert asyncio.run(counted()) == Usage(prompt_tokens=7, completion_tokens=3)
+
+
+def test_the_refusals_code_is_kept_for_the_log() -> None:
+    async def code() -> str | None:
+        made = exchange("/generate", b"{}")
+        await app_over(Letters())(made.scope, made.receive, made.send)
+        return refused(made.scope)
+
+    assert asyncio.run(code()) == "invalid_value"
+
+
+def test_a_parsed_body_is_not_parsed_again() -> None:
+    async def ask_parsed() -> Exchange:
+        made = exchange("/generate", b"not JSON")
+        set_asked(made.scope, {"prompts": ["abc"]})
+        await app_over(Letters())(made.scope, made.receive, made.send)
+        return made
+
+    assert asyncio.run(ask_parsed()).status == 200
+
+
+def test_the_callers_trace_reaches_the_engine() -> None:
+    parent = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    async def ask_traced(engine: Letters) -> None:
+        made = exchange("/generate", b'{"prompts": ["abc"]}')
+        made.scope["headers"] = [(b"traceparent", parent), (b"x-other", b"1")]
+        await app_over(engine)(made.scope, made.receive, made.send)
+
+    engine = Letters()
+    asyncio.run(ask_traced(engine))
+    assert engine.traces == [{"traceparent": parent.decode()}]
 
 
 @pytest.mark.parametrize("body", [{"prompt": "too long"}, {"prompts": ["ok", "too long"]}])

@@ -1,7 +1,7 @@
 """A server listens only once its engine has generated."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 
 import pytest
 
@@ -16,7 +16,9 @@ class Engine:
         self.error = error
         self.asked: list[Sampling] = []
 
-    async def generate(self, prompt: str, sampling: Sampling) -> AsyncGenerator[Delta, None]:
+    async def generate(
+        self, prompt: str, sampling: Sampling, trace_headers: Mapping[str, str]
+    ) -> AsyncGenerator[Delta, None]:
         self.asked.append(sampling)
         if self.error is not None:
             raise self.error

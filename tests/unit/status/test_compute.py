@@ -39,12 +39,19 @@ def test_a_serving_model_has_every_field() -> None:
         "gpus": 2,
         "selector": "app.kubernetes.io/managed-by=sirocco-operator,inference.sirocco.dev/model=mistral",
         "endpoint": "http://mistral.default.svc",
+        "access": "Open",
         "conditions": [
             {"type": "Ready", "status": "True", "message": "1 of 1 replicas serve", **common},
             {"type": "Progressing", "status": "False", "message": "", **common},
             {"type": "Degraded", "status": "False", "message": "", **common},
         ],
     }
+
+
+def test_a_model_with_keys_says_so() -> None:
+    model = cluster.model({"access": {"keysSecretName": "keys"}})
+
+    assert compute(model, serving(), {}, cluster.NOW)["access"] == "Keys"
 
 
 def test_gpus_count_only_for_pods_that_have_a_node() -> None:

@@ -26,6 +26,18 @@ def test_a_secret_volume_that_is_not_there_is_named() -> None:
     assert 'secret "s3" not found' in message
 
 
+def test_a_missing_secret_of_keys_is_named() -> None:
+    model = cluster.model({"access": {"keysSecretName": "team-keys"}})
+    pod = cluster.waiting(cluster.pod(model), "vllm", "ContainerCreating")
+    failed = 'MountVolume.SetUp failed for volume "keys" : secret "team-keys" not found'
+
+    reason, message = cluster.told(model, pod, events=[cluster.event(pod, "FailedMount", failed)])
+
+    assert reason == "SecretMissing"
+    assert 'secret "team-keys" not found' in message
+    assert "access.keysSecretName" in message
+
+
 def test_a_volume_that_cannot_be_attached_is_told() -> None:
     model = cluster.model()
     pod = cluster.waiting(cluster.pod(model), "vllm", "ContainerCreating")

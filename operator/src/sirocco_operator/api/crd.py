@@ -24,6 +24,8 @@ _COLUMNS: Final = (
     ("Endpoint", "string", ".status.endpoint", "The model's URL inside the cluster."),
     ("Age", "date", ".metadata.creationTimestamp", "Time since creation."),
 )
+# With `kubectl get -o wide`.
+_WIDE_COLUMNS: Final = (("Access", "string", ".status.access", "Whether clients need a key."),)
 
 
 def build_crd() -> dict[str, Any]:
@@ -60,6 +62,16 @@ def build_crd() -> dict[str, Any]:
                     "additionalPrinterColumns": [
                         {"name": name, "type": kind, "jsonPath": path, "description": description}
                         for name, kind, path, description in _COLUMNS
+                    ]
+                    + [
+                        {
+                            "name": name,
+                            "type": kind,
+                            "jsonPath": path,
+                            "description": description,
+                            "priority": 1,
+                        }
+                        for name, kind, path, description in _WIDE_COLUMNS
                     ],
                 }
             ],

@@ -26,6 +26,20 @@ class EnvVar(ApiModel):
     value: str = Field(default="", max_length=4096, description="Literal value.")
 
 
+class Generation(ApiModel):
+    """Sampling of /generate and /generate/batch, for requests that do not say."""
+
+    temperature: float = Field(
+        default=0.7, ge=0, le=2, description="0 always takes the likeliest token; more is more random."
+    )
+    top_p: float = Field(
+        default=0.95, gt=0, le=1, description="Share of the likeliest tokens that are drawn from, above 0."
+    )
+    max_tokens: int = Field(
+        default=256, ge=1, le=10_000_000, description="Most tokens that are generated for a prompt."
+    )
+
+
 class Engine(ApiModel):
     """Settings of vLLM; what is not given is vLLM's own default."""
 
@@ -73,6 +87,10 @@ class Engine(ApiModel):
     )
     trust_remote_code: bool = Field(
         default=False, description="Run the model repository's own Python code (--trust-remote-code)."
+    )
+    generation: Generation = Field(
+        default=Generation(),
+        description="Sampling of /generate and /generate/batch, for requests that do not say.",
     )
     args: tuple[EngineArgument, ...] = Field(
         default=(),

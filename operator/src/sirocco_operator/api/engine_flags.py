@@ -132,6 +132,7 @@ OWNED_FLAGS: Final = (
     OwnedFlags(
         ("--api-key",), "a key on the command line is readable by everyone who may read pods; remove it"
     ),
+    _field("tracing.endpoint", "--otlp-traces-endpoint"),
     OwnedFlags(("--shutdown-timeout",), "the serving layer finishes requests before the pod ends; remove it"),
 )
 

@@ -58,8 +58,17 @@ Volume = Annotated[
 ]
 
 # Volumes and mount points of the pod that the operator builds.
-OPERATOR_VOLUMES: Final = ("models", "model", "cache", "tmp", "shm", "serving")
-OPERATOR_MOUNTS: Final = ("/models", "/model", "/cache", "/tmp", "/dev/shm", "/etc/sirocco")  # noqa: S108
+OPERATOR_VOLUMES: Final = ("models", "model", "cache", "tmp", "shm", "serving", "keys", "internal")
+OPERATOR_MOUNTS: Final = (
+    "/models",
+    "/model",
+    "/cache",
+    "/tmp",  # noqa: S108
+    "/dev/shm",  # noqa: S108
+    "/etc/sirocco",
+    "/etc/sirocco-keys",
+    "/etc/sirocco-internal",
+)
 OPERATOR_LABELS: Final = (
     "app.kubernetes.io/name",
     "app.kubernetes.io/instance",

@@ -38,6 +38,9 @@ def map_by(key: str) -> dict[str, Any]:
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
 
 
+# The regular expression of 1 to 65535, for rules on URLs.
+PORT_NUMBER: Final = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+
 # Schema keys of a list in which no value comes twice.
 UNIQUE: Final[dict[str, Any]] = {"x-kubernetes-list-type": "set"}
 

@@ -51,6 +51,10 @@ class InferenceModelStatus(ApiModel):
     endpoint: str | None = Field(
         default=None, max_length=1024, description="The model's URL inside the cluster."
     )
+    access: Literal["Open", "Keys"] | None = Field(
+        default=None,
+        description="Open: whoever reaches the Service may use the model. Keys: only with a key.",
+    )
     observed_generation: int | None = Field(
         default=None, ge=0, description="The metadata.generation that this status was computed from."
     )

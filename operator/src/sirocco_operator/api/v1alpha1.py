@@ -6,10 +6,13 @@ from typing import Annotated, Final
 from pydantic import ConfigDict, Field
 
 from sirocco_operator.api import model_source
+from sirocco_operator.api.access import Access
 from sirocco_operator.api.base import ApiModel
 from sirocco_operator.api.engine import Engine
+from sirocco_operator.api.limits import Limits
 from sirocco_operator.api.pod import DNS_SUBDOMAIN, PodFields
 from sirocco_operator.api.rules import UNIQUE, Rule, with_rules
+from sirocco_operator.api.tracing import Tracing
 
 GROUP: Final = "inference.sirocco.dev"
 VERSION: Final = "v1alpha1"
@@ -197,6 +200,16 @@ class InferenceModelSpec(PodFields):
                 "resources may not ask for GPUs: set tensorParallel to the number of GPUs in each pod",
                 field="resources",
             ),
+            *(
+                Rule(
+                    f"!has(self.limits) || !has(self.limits.{limit}) || !has(self.engine) || "
+                    f"!has(self.engine.maxModelLen) || self.limits.{limit} < self.engine.maxModelLen",
+                    f"limits.{limit} must be below engine.maxModelLen, which holds a prompt and its answer: "
+                    "lower it, or raise engine.maxModelLen",
+                    field=f"limits.{limit}",
+                )
+                for limit in ("promptTokens", "newTokens")
+            ),
             Rule(
                 "!has(self.volumeMounts) || self.volumeMounts.all(m, "
                 "has(self.volumes) && self.volumes.exists(v, v.name == m.name))",
@@ -227,12 +240,19 @@ class InferenceModelSpec(PodFields):
     )
     engine: Engine = Field(default=Engine(), description="Settings of vLLM.")
     replicas: int = Field(default=1, ge=0, le=1000, description="Pods that serve; 0 stops the model.")
+    access: Access = Field(default=Access(), description="Who may use the model, and what for.")
+    limits: Limits = Field(
+        default=Limits(), description="What requests may ask for; each limit holds for one pod."
+    )
     cache: Cache | None = Field(
         default=None, description="Where downloaded weights are kept. Default: in the pod."
     )
     rollout: Rollout = Field(default=Rollout(), description="How a change reaches running pods.")
     monitoring: Monitoring = Field(
         default=Monitoring(), description="Prometheus scraping of the model's pods."
+    )
+    tracing: Tracing | None = Field(
+        default=None, description="Send a span of each request to an OTLP collector. Default: off."
     )
 
 

@@ -15,4 +15,7 @@ def config_map_name(model: InferenceModel) -> str:
 
 def build_config_map(model: InferenceModel) -> dict[str, Any]:
     """The settings as one file, mounted into every pod."""
-    return {**manifest(CONFIG_MAP, model, name=config_map_name(model)), "data": {FILE_NAME: serving_json()}}
+    return {
+        **manifest(CONFIG_MAP, model, name=config_map_name(model)),
+        "data": {FILE_NAME: serving_json(model)},
+    }

@@ -2,18 +2,54 @@
 
 import hashlib
 import json
+from typing import Any, Final
 
+from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.times import DRAIN, SETTLE
 
-FILE_NAME = "serving.json"
+FILE_NAME: Final = "serving.json"
+# Folders of a pod: a file for each key that clients may use, and the operator's own key.
+KEYS_PATH: Final = "/etc/sirocco-keys"
+INTERNAL_PATH: Final = "/etc/sirocco-internal"
+INTERNAL_KEY: Final = "key"
 
 
-def serving_json() -> str:
-    """The file's text; the same settings always give the same text."""
-    settings = {"drain": {"settle_seconds": SETTLE, "timeout_seconds": DRAIN}}
-    return json.dumps(settings, indent=2, sort_keys=True) + "\n"
+def has_keys(model: InferenceModel) -> bool:
+    """Whether clients need a key."""
+    return model.spec.access.keys_secret_name is not None
 
 
-def fingerprint() -> str:
-    """Changes with the settings: on the pod template it makes a change reach running pods."""
-    return hashlib.sha256(serving_json().encode()).hexdigest()[:16]
+def serving_json(model: InferenceModel) -> str:
+    """The file's text; the same resource always gives the same text.
+
+    Every setting is written out, so that the file alone tells how a pod behaves; null is off, or no limit.
+    """
+    settings = {
+        "model": model.metadata.name,
+        "drain": {"settle_seconds": SETTLE, "timeout_seconds": DRAIN},
+        "generation": model.spec.engine.generation.model_dump(),
+        "limits": model.spec.limits.model_dump(exclude={"answer_cache"}),
+        "access": _access(model),
+        "answer_cache": cache.model_dump() if (cache := model.spec.limits.answer_cache) else None,
+        "tracing": tracing.model_dump() if (tracing := model.spec.tracing) else None,
+    }
+    return json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def fingerprint(model: InferenceModel) -> str:
+    """Changes with the settings: on the pod template it makes a change reach running pods.
+
+    What the serving layer reads again by itself, the keys in their Secret, is not in it.
+    """
+    return hashlib.sha256(serving_json(model).encode()).hexdigest()[:16]
+
+
+def _access(model: InferenceModel) -> dict[str, Any]:
+    access = model.spec.access
+    keys = has_keys(model)
+    return {
+        "keys_folder": KEYS_PATH if keys else None,
+        "internal_key_file": f"{INTERNAL_PATH}/{INTERNAL_KEY}" if keys else None,
+        "allowed_origins": list(access.allowed_origins),
+        "denied_patterns": [rule.model_dump() for rule in access.denied_patterns],
+    }

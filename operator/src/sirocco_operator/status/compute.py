@@ -5,6 +5,7 @@ from typing import Any
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.labels import selector_string
+from sirocco_operator.children.serving_config import has_keys
 from sirocco_operator.status import pods
 from sirocco_operator.status.observed import Observed
 from sirocco_operator.status.reasons import CONDITIONS, MEANINGS, Reason
@@ -12,7 +13,7 @@ from sirocco_operator.status.row import Finding, quotation, tell
 from sirocco_operator.status.table import find
 from sirocco_operator.status.view import View
 
-KEPT_WHEN_INVALID = ("replicas", "readyReplicas", "gpus", "selector", "endpoint")
+KEPT_WHEN_INVALID = ("replicas", "readyReplicas", "gpus", "selector", "endpoint", "access")
 
 
 def compute(
@@ -34,6 +35,7 @@ def compute(
         "readyReplicas": len(view.serving),
         "gpus": sum(pods.gpus_held(pod, model.spec.gpu_resource) for pod in observed.pods),
         "selector": selector_string(name),
+        "access": "Keys" if has_keys(model) else "Open",
         "conditions": _conditions(
             finding, "True" if view.serving else "False", model.metadata.generation, previous, now
         ),

@@ -132,7 +132,8 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.SECRET_MISSING: Meaning(
         Stage.FAILED,
         "A Secret that the pods need does not exist, or lacks a key.",
-        "create it in the model's namespace, or correct model.secretName, volumes or imagePullSecrets",
+        "create it in the model's namespace, or correct model.secretName, access.keysSecretName, "
+        "volumes or imagePullSecrets",
     ),
     Reason.VOLUME_MISSING: Meaning(
         Stage.FAILED,

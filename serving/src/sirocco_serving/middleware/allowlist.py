@@ -3,23 +3,40 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sirocco_serving.errors import RequestError
+from sirocco_serving.request_state import identity
 
-PROBES = frozenset({"/health", "/ready", "/live", "/metrics"})
-PATHS = PROBES | {"/v1/chat/completions", "/v1/completions", "/v1/models", "/generate"}
+METRICS = "/metrics"
+# What kubelets ask for; never behind a key.
+HEALTH = frozenset({"/health", "/ready", "/live"})
+PROBES = HEALTH | {METRICS}
+GENERATING = frozenset({"/v1/chat/completions", "/v1/completions", "/generate", "/generate/batch"})
+PATHS = PROBES | GENERATING | {"/v1/models", "/openapi.json"}
+
+
+def generates(scope: Scope) -> bool:
+    """Whether a request asks the engine for tokens."""
+    return scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in GENERATING
 
 
 class Allowlist:
-    """Answers 404 for every path outside `PATHS` and closes every WebSocket."""
+    """Answers 404 for every path outside `PATHS`, but for the internal key, and closes every WebSocket."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or answers it."""
-        if scope["type"] == "lifespan" or (scope["type"] == "http" and scope["path"] in PATHS):
+        if scope["type"] == "lifespan" or (scope["type"] == "http" and _open(scope)):
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            message = f"There is no {scope['path']} here. The paths are {', '.join(sorted(PATHS))}."
-            await RequestError(404, "not_found", message).response()(scope, receive, send)
+            message = f"There is no such path here. The paths are {', '.join(sorted(PATHS))}."
+            await RequestError(404, "not_found", message).answer(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008, "reason": "no WebSockets here"})
+
+
+def _open(scope: Scope) -> bool:
+    if scope["path"] in PATHS:
+        return True
+    who = identity(scope)
+    return who is not None and who.internal

@@ -87,7 +87,7 @@ class Drain:
         if self._refuses(path):
             message = "This replica is shutting down: send the request again."
             problem = RequestError(503, "draining", message, retry_after_seconds=1)
-            await problem.response()(scope, receive, send)
+            await problem.answer(scope, receive, send)
         elif path in PROBES:  # Not waited for.
             await self._app(scope, receive, send)
         else:

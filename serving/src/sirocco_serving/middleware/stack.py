@@ -1,19 +1,82 @@
-"""The order of the middleware, outermost first; the one class that vLLM is told to import."""
+"""The order of the middleware, with the reason for each place; the one class that vLLM is told to import."""
+
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sirocco_serving.config import settings
+from sirocco_serving.answer_cache import AnswerCache
+from sirocco_serving.config import Settings, settings
+from sirocco_serving.keys import open_keys
+from sirocco_serving.middleware.admission import Admission
 from sirocco_serving.middleware.allowlist import Allowlist
+from sirocco_serving.middleware.body import Body
+from sirocco_serving.middleware.cache import Cache
+from sirocco_serving.middleware.cors import Cors
 from sirocco_serving.middleware.drain import Drain
+from sirocco_serving.middleware.identify import Identify
+from sirocco_serving.middleware.keys import Keys
+from sirocco_serving.middleware.models import Models
 from sirocco_serving.middleware.observe import Observe
 from sirocco_serving.middleware.plugged import Plugged
+from sirocco_serving.middleware.policy import Policy
+from sirocco_serving.middleware.rates import Rates
+from sirocco_serving.middleware.shape import Shape
+from sirocco_serving.middleware.tokens import Tokens
+from sirocco_serving.prompt_filter import PromptFilter, installed_checks
+
+Layer = Callable[[ASGIApp], ASGIApp]
+
+
+def layers(settings: Settings) -> list[Layer]:
+    """The layers, outermost first; what is off is not among them."""
+    access, limits = settings.access, settings.limits
+    found: list[Layer] = []
+    # Sees every answer, whoever gives it.
+    found.append(lambda app: Observe(app, settings.model))
+    # Before all that may refuse, so that a page can read why; a preflight ends here and needs no key.
+    if access.allowed_origins:
+        found.append(lambda app: Cors(app, access.allowed_origins))
+    # Outside all that may fail, so that whatever fails is told in the one shape.
+    found.append(Shape)
+    # Waits for whatever is answered further in.
+    found.append(lambda app: Drain(app, settings.drain))
+    # Before the allowlist, since the internal key opens vLLM's own routes.
+    if (keys := open_keys(access)) is not None:
+        found.append(lambda app: Identify(app, keys))
+    # Before the keys: a path that is not there is a 404 for everyone.
+    found.append(Allowlist)
+    # Before the body is read: strangers cost a header, no memory.
+    if access.keys_folder is not None:
+        found.append(Keys)
+        # Before the body is read, too; after the key, whose rate it is.
+        found.append(Rates)
+    # Before all that looks into the body, and before a place is taken: a slow sender holds none.
+    found.append(lambda app: Body(app, limits.body_bytes))
+    if access.keys_folder is not None:
+        found.append(Models)
+    # Before a place is taken: what is refused by its text alone never waits.
+    prompt_filter = PromptFilter(access.denied_patterns, installed_checks())
+    found.append(lambda app: Policy(app, limits, prompt_filter))
+    # Before a place is taken: a kept answer costs the engine nothing.
+    if (kept := settings.answer_cache) is not None:
+        answers = AnswerCache(kept.bytes, kept.seconds)
+        found.append(lambda app: Cache(app, answers, settings.generation.temperature))
+    # Last, so that a place is taken by what the engine will really work on.
+    if (places := limits.in_flight) is not None:
+        found.append(lambda app: Admission(app, places, limits.queue, limits.queue_seconds))
+    found.append(Plugged)
+    # Next to vLLM, whose count it reads.
+    found.append(Tokens)
+    return found
 
 
 class Stack:
-    """Observe counts every answer, Drain marks or refuses, Allowlist lets the contract's paths through."""
+    """All layers around vLLM's app."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app: ASGIApp = Observe(Drain(Allowlist(Plugged(app)), settings().drain))
+        for layer in reversed(layers(settings())):
+            app = layer(app)
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request, or the server's start and end."""

@@ -1,78 +1,175 @@
-"""`POST /generate`: several prompts at once, or one prompt as a stream or as JSON."""
+"""`POST /generate` and `POST /generate/batch`: several prompts at once, or one as a stream or as JSON."""
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from pydantic import BaseModel
+from starlette.responses import Response
 
+from sirocco_serving.answers import (
+    BatchAnswer,
+    ErrorAnswer,
+    GenerateAnswer,
+    GeneratedText,
+    StreamedText,
+    StreamEnd,
+    StreamUsage,
+)
+from sirocco_serving.config import settings
 from sirocco_serving.errors import RequestError
 from sirocco_serving.generation import Delta, Engine
+from sirocco_serving.request_limits import prompt_field
+from sirocco_serving.request_state import Usage, asked, set_refused, set_usage
 from sirocco_serving.routes.disconnect import EventStream, unless_disconnected
-from sirocco_serving.sampling import GenerateRequest, parse_generate
+from sirocco_serving.sampling import BatchRequest, GenerateRequest, Sampling, parse
 
 router = APIRouter()
+
+# What joins the engine's own spans to the caller's trace.
+_TRACE_HEADERS = ("traceparent", "tracestate")
 
 
 @router.post("/generate")
 async def generate(request: Request) -> Response:
-    """Answers in the form that the body asks for; see docs/calling-a-model.md."""
-    engine: Engine = request.app.state.sirocco_engine
-    try:
-        asked = parse_generate(await request.body())
-        work = _stream(engine, asked) if asked.streamed() else _answer(engine, asked)
-        return await unless_disconnected(request.receive, work)
-    except RequestError as problem:
-        return problem.response()
+    """Answers in the form that the body asks for; the forms are in docs/calling-a-model.md."""
+    body = parse(GenerateRequest, await _body(request), settings())
+    work = Work(request, body)
+    answering = _stream(work, body.all_prompts()[0]) if body.streamed() else _answer(work, body)
+    return await unless_disconnected(request.receive, answering)
 
 
-async def _answer(engine: Engine, asked: GenerateRequest) -> Response:
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_complete(engine, prompt, asked)) for prompt in asked.all_prompts()]
-    return JSONResponse({"responses": [task.result() for task in tasks]})
+@router.post("/generate/batch")
+async def generate_batch(request: Request) -> Response:
+    """The texts alone, in the order asked."""
+    body = parse(BatchRequest, await _body(request), settings())
+    return await unless_disconnected(request.receive, _texts(Work(request, body), body))
 
 
-async def _complete(engine: Engine, prompt: str, asked: GenerateRequest) -> dict[str, str | int]:
-    text: list[str] = []
-    tokens = 0
-    async with aclosing(engine.generate(prompt, asked)) as deltas:
-        async for delta in deltas:
-            text.append(delta.text)
-            tokens += delta.tokens
-    return {"generated_text": "".join(text), "num_tokens": tokens}
+class Work:
+    """What one request makes the engine do, and the tokens that it took so far."""
+
+    def __init__(self, request: Request, sampling: Sampling) -> None:
+        self._engine: Engine = request.app.state.sirocco_engine
+        self._scope = request.scope
+        self._sampling = sampling
+        self._trace: Mapping[str, str] = {
+            name: value for name, value in request.headers.items() if name in _TRACE_HEADERS
+        }
+        self._prompt_tokens = 0
+        self._completion_tokens = 0
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of all its generations, also of those that were cut short."""
+        return Usage(self._prompt_tokens, self._completion_tokens)
+
+    async def deltas(self, prompt: str) -> AsyncGenerator[Delta, None]:
+        """One generation. Raises RequestError also for a generation that ends with nothing."""
+        first, silent = True, True
+        try:
+            async with aclosing(self._engine.generate(prompt, self._sampling, self._trace)) as deltas:
+                async for delta in deltas:
+                    self._prompt_tokens += delta.prompt_tokens if first else 0
+                    self._completion_tokens += delta.tokens
+                    first, silent = False, silent and not delta.text
+                    if silent and delta.finish_reason == "stop" and not self._sampling.stop:
+                        raise _empty("The model ended its answer without a text.")
+                    yield delta
+                    if delta.finish_reason is not None:
+                        return
+        finally:
+            set_usage(self._scope, self._prompt_tokens, self._completion_tokens)
+        raise _empty("The engine ended a generation without an answer.")
+
+    async def complete(self, prompt: str) -> "Completion":
+        """One whole generation."""
+        text: list[str] = []
+        tokens = 0
+        async with aclosing(self.deltas(prompt)) as deltas:
+            async for delta in deltas:
+                text.append(delta.text)
+                tokens += delta.tokens
+        return Completion("".join(text), tokens)
+
+    async def complete_all(self, prompts: list[str]) -> list["Completion"]:
+        """Whole generations side by side, in the order of the prompts; one that fails ends the others."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self.complete(prompt)) for prompt in prompts]
+        return [task.result() for task in tasks]
 
 
-async def _stream(engine: Engine, asked: GenerateRequest) -> Response:
-    deltas = engine.generate(asked.all_prompts()[0], asked)
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What one prompt came to."""
+
+    text: str
+    tokens: int
+
+
+def _empty(message: str) -> RequestError:
+    return RequestError(500, "empty_result", f"{message} Change the prompt or the sampling.")
+
+
+async def _body(request: Request) -> bytes | dict[str, Any]:
+    parsed = asked(request.scope)
+    return await request.body() if parsed is None else parsed
+
+
+async def answer_problem(request: Request, problem: Exception) -> Response:
+    """Answers what a route, ours or vLLM's, raised as RequestError."""
+    if not isinstance(problem, RequestError):
+        raise problem
+    if problem.param == "prompt":
+        problem.param = prompt_field(request.scope["path"])
+    set_refused(request.scope, problem.code)
+    return problem.response()
+
+
+async def _answer(work: Work, body: GenerateRequest) -> Response:
+    done = await work.complete_all(body.all_prompts())
+    texts = [GeneratedText(generated_text=one.text, num_tokens=one.tokens) for one in done]
+    return GenerateAnswer(responses=texts).response()
+
+
+async def _texts(work: Work, body: BatchRequest) -> Response:
+    return BatchAnswer(results=[one.text for one in await work.complete_all(body.prompts)]).response()
+
+
+async def _stream(work: Work, prompt: str) -> Response:
+    deltas = work.deltas(prompt)
     # A request that the engine refuses still gets its status: the first delta comes before the headers.
     first = await anext(deltas)
-    return EventStream(_events(first, deltas))
+    return EventStream(_events(work, first, deltas))
 
 
-async def _events(first: Delta, deltas: AsyncGenerator[Delta, None]) -> AsyncGenerator[bytes, None]:
+async def _events(
+    work: Work, first: Delta, deltas: AsyncGenerator[Delta, None]
+) -> AsyncGenerator[bytes, None]:
     async with aclosing(deltas):
-        delta, tokens = first, first.tokens
+        delta = first
         try:
             while delta.finish_reason is None:
-                yield _event({"text": delta.text})
+                yield _event(StreamedText(text=delta.text))
                 delta = await anext(deltas)
-                tokens += delta.tokens
-        except Exception:
+        except Exception as error:
             # The status is sent already: an error event is all that can still tell the client.
-            yield _event(RequestError(500, "generation_failed", "The engine failed to generate.").body())
+            failed = RequestError(500, "generation_failed", "The engine failed to generate.")
+            problem = error if isinstance(error, RequestError) else failed
+            yield _event(ErrorAnswer.model_validate(problem.body()))
         else:
             if delta.text:
-                yield _event({"text": delta.text})
-            usage = {
-                "prompt_tokens": first.prompt_tokens,
-                "completion_tokens": tokens,
-                "total_tokens": first.prompt_tokens + tokens,
-            }
-            yield _event({"text": "", "finish_reason": delta.finish_reason, "usage": usage})
+                yield _event(StreamedText(text=delta.text))
+            prompt, generated = work.usage.prompt_tokens, work.usage.completion_tokens
+            usage = StreamUsage(
+                prompt_tokens=prompt, completion_tokens=generated, total_tokens=prompt + generated
+            )
+            yield _event(StreamEnd(finish_reason=delta.finish_reason, usage=usage))
         yield b"data: [DONE]\n\n"
 
 
-def _event(data: object) -> bytes:
-    return b"data: " + json.dumps(data, ensure_ascii=False).encode() + b"\n\n"
+def _event(data: BaseModel) -> bytes:
+    return b"data: " + data.model_dump_json().encode() + b"\n\n"

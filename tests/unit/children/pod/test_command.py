@@ -79,3 +79,8 @@ def test_a_switch_is_there_only_when_on(field: str, flag: str) -> None:
 def test_the_users_own_arguments_come_last_as_given() -> None:
     own = ["--max-num-seqs=32", "--enable-prefix-caching", "--seed", "7"]
     assert _arguments(engine={"args": own, "maxModelLen": 512})[-4:] == own
+
+
+def test_a_traced_models_engine_sends_its_own_spans_too() -> None:
+    traced = _arguments(tracing={"endpoint": "http://collector:4317"})
+    assert ("--otlp-traces-endpoint", "http://collector:4317") in pairwise(traced)

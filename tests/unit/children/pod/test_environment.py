@@ -35,3 +35,19 @@ def test_an_empty_value_is_left_out_as_the_api_server_does() -> None:
 def test_a_proxy_or_mirror_of_the_users_reaches_the_download() -> None:
     given = [{"name": "HF_ENDPOINT", "value": "http://mirror"}]
     assert environment(download(engine={"env": given})) == {"HF_ENDPOINT": "http://mirror"}
+
+
+def test_traces_are_filed_under_the_models_name_and_sampled_as_asked() -> None:
+    spec = {"tracing": {"endpoint": "http://collector:4317", "sampleRatio": 0.25}}
+    assert environment(engine(**spec)) == {
+        **OURS,
+        "OTEL_SERVICE_NAME": "mistral",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.25",
+    }
+
+
+def test_the_user_may_file_traces_elsewhere() -> None:
+    given = [{"name": "OTEL_SERVICE_NAME", "value": "search"}]
+    found = environment(engine(tracing={"endpoint": "http://collector:4317"}, engine={"env": given}))
+    assert found["OTEL_SERVICE_NAME"] == "search"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sirocco_operator.quantity import canonical
-from tests.unit.children.rendering import engine, mounts, pod, volumes
+from tests.unit.children.rendering import download, engine, mounts, pod, volumes
 
 pytestmark = pytest.mark.unit
 
@@ -35,6 +35,31 @@ def test_caches_and_temporary_files_live_as_long_as_the_pod() -> None:
 
 def test_the_serving_settings_are_the_models() -> None:
     assert volumes(pod())["serving"] == {"name": "serving", "configMap": {"name": "mistral-serving"}}
+
+
+def test_keys_are_mounted_as_folders_which_follow_their_secret() -> None:
+    spec = {"access": {"keysSecretName": "team-keys"}}
+    assert volumes(pod(**spec))["keys"] == {"name": "keys", "secret": {"secretName": "team-keys"}}
+    assert volumes(pod(**spec))["internal"] == {
+        "name": "internal",
+        "secret": {"secretName": "mistral-internal"},
+    }
+    found = mounts(engine(**spec))
+    assert found["/etc/sirocco-keys"] == {
+        "name": "keys",
+        "mountPath": "/etc/sirocco-keys",
+        "readOnly": True,
+    }
+    assert found["/etc/sirocco-internal"] == {
+        "name": "internal",
+        "mountPath": "/etc/sirocco-internal",
+        "readOnly": True,
+    }
+
+
+def test_weights_are_fetched_without_sight_of_the_keys() -> None:
+    mounted = mounts(download(access={"keysSecretName": "team-keys"}))
+    assert not {"/etc/sirocco-keys", "/etc/sirocco-internal"} & set(mounted)
 
 
 def test_shared_memory_grows_with_tensor_parallelism() -> None:

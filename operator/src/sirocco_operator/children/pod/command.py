@@ -24,6 +24,7 @@ def engine_arguments(model: InferenceModel, model_path: str) -> list[str]:
         *("--middleware", MIDDLEWARE),
         "--disable-fastapi-docs",
         *("--shutdown-timeout", str(SHUTDOWN_TIMEOUT)),
+        *(("--otlp-traces-endpoint", spec.tracing.endpoint) if spec.tracing else ()),
         *_engine_flags(spec.engine),
         *spec.engine.args,
     ]

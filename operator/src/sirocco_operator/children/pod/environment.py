@@ -21,7 +21,19 @@ def engine_environment(model: InferenceModel) -> list[dict[str, Any]]:
     if model.spec.device is Device.CPU:
         # Binding threads to cores needs the node's topology, which a pod may not read.
         ours["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
-    return as_list({**users_environment(model), **ours})
+    return as_list({**_tracing(model), **users_environment(model), **ours})
+
+
+def _tracing(model: InferenceModel) -> dict[str, str]:
+    """How OpenTelemetry's SDK names and samples vLLM's own spans; the user's variables win."""
+    if model.spec.tracing is None:
+        return {}
+    return {
+        "OTEL_SERVICE_NAME": model.metadata.name,
+        # A request that comes with a trace is traced as its caller decided.
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": f"{model.spec.tracing.sample_ratio:g}",
+    }
 
 
 def users_environment(model: InferenceModel) -> dict[str, str]:

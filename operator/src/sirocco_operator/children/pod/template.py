@@ -33,6 +33,7 @@ def pod_template(model: InferenceModel, settings: Settings) -> dict[str, Any]:
         pod_volumes.tmp(),
         pod_volumes.shm(model),
         pod_volumes.serving(model),
+        *pod_volumes.keys(model),
     )
     volumes = [*(entry.volume for entry in own), *deepcopy(list(spec.volumes))]
     pod: dict[str, Any] = {
@@ -52,7 +53,7 @@ def pod_template(model: InferenceModel, settings: Settings) -> dict[str, Any]:
     return {
         "metadata": {
             "labels": {**spec.pod_labels, **labels(model.metadata.name)},
-            "annotations": {**spec.pod_annotations, SERVING_CONFIG_ANNOTATION: fingerprint()},
+            "annotations": {**spec.pod_annotations, SERVING_CONFIG_ANNOTATION: fingerprint(model)},
         },
         "spec": pod,
     }

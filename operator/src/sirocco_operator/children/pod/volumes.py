@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.config_map import config_map_name
+from sirocco_operator.children.internal_secret import internal_secret_name
+from sirocco_operator.children.serving_config import INTERNAL_PATH, KEYS_PATH
 from sirocco_operator.quantity import canonical
 
 SERVING_PATH: Final = "/etc/sirocco"
@@ -45,6 +47,24 @@ def serving(model: InferenceModel) -> PodVolume:
     return PodVolume(
         {"name": "serving", "configMap": {"name": config_map_name(model)}},
         {"name": "serving", "mountPath": SERVING_PATH, "readOnly": True},
+    )
+
+
+def keys(model: InferenceModel) -> tuple[PodVolume, ...]:
+    """The keys of clients, and the operator's own; none for a model that is open.
+
+    Whole folders, not single files: only those follow their Secret when it changes.
+    """
+    secret = model.spec.access.keys_secret_name
+    if secret is None:
+        return ()
+    sources = (("keys", secret, KEYS_PATH), ("internal", internal_secret_name(model), INTERNAL_PATH))
+    return tuple(
+        PodVolume(
+            {"name": name, "secret": {"secretName": source}},
+            {"name": name, "mountPath": path, "readOnly": True},
+        )
+        for name, source, path in sources
     )
 
 

@@ -1,0 +1,70 @@
+"""Makes the Secret with a model's internal key: once, and without ever reading a Secret.
+
+The right to create Secrets is all that this needs. Whether one is still there is found out by creating it:
+the API server refuses a second one of that name and leaves the first as it is.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.apply import Applier
+from sirocco_operator.children.internal_secret import build_internal_secret, internal_secret_name
+from sirocco_operator.children.kinds import SECRET
+from sirocco_operator.children.serving_config import has_keys
+from sirocco_operator.controller.store import Key, Manifest
+
+log = logging.getLogger(__name__)
+
+_KEY_BYTES: Final = 32
+# A name that was taken before this model was seen may be that of a model deleted just now.
+_TAKEN_SECONDS: Final = 30.0
+
+
+class InternalKeys:
+    """Sees to the internal key of every model that has keys."""
+
+    def __init__(
+        self, applier: Applier, look_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """No watch tells that a Secret was deleted: each is looked for every `look_seconds`."""
+        self._applier = applier
+        self._look_seconds = look_seconds
+        self._clock = clock
+        # The uid of a model whose Secret was there, and when it is looked for again.
+        self._due: dict[Key, tuple[str, float]] = {}
+
+    async def ensure(self, key: Key, model: InferenceModel) -> float | None:
+        """Make the Secret where it is missing; in how many seconds to call again, None without keys.
+
+        Raises Refused, Retry, or ApiError on an outage.
+        """
+        if not has_keys(model):
+            self.forget(key)
+            return None
+        uid, now = model.metadata.uid, self._clock()
+        known, due = self._due.get(key, ("", now))
+        if known == uid and due > now:
+            return due - now
+        manifest = build_internal_secret(model, secrets.token_urlsafe(_KEY_BYTES))
+        created = await self._applier.create_once(SECRET, manifest)
+        if created:
+            log.info("Secret %s/%s is created", key.namespace, manifest["metadata"]["name"])
+        wait = self._look_seconds
+        if not created and known != uid:
+            wait = min(wait, _TAKEN_SECONDS)
+        self._due[key] = (uid, now + wait)
+        return wait
+
+    def doubt(self, key: Key, model: InferenceModel, events: Sequence[Manifest]) -> None:
+        """Look for the Secret at the next call already, if a pod could not mount it."""
+        missing = f'secret "{internal_secret_name(model)}" not found'
+        if any(missing in str(event.get("message", "")) for event in events):
+            self.forget(key)
+
+    def forget(self, key: Key) -> None:
+        """Drop what is kept of a model that is gone."""
+        self._due.pop(key, None)

@@ -1,0 +1,71 @@
+"""Answers a deterministic request that was answered before, word for word."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sirocco_serving import metrics
+from sirocco_serving.answer_cache import Answer, AnswerCache, deterministic, fingerprint
+from sirocco_serving.request_state import asked, identity, set_cached
+
+HEADER = b"x-sirocco-cache"
+
+
+class Cache:
+    """Says `x-sirocco-cache: hit` or `miss` on every answer that may be kept."""
+
+    def __init__(self, app: ASGIApp, answers: AnswerCache, default_temperature: float) -> None:
+        self._app = app
+        self._answers = answers
+        self._default_temperature = default_temperature
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request."""
+        body = asked(scope) if scope["type"] == "http" else None
+        if body is None or not deterministic(scope["path"], body, self._default_temperature):
+            await self._app(scope, receive, send)
+            return
+        who = identity(scope)
+        mark = fingerprint(scope["path"], who.name if who is not None else "", body)
+        answer = self._answers.get(mark)
+        result = "miss" if answer is None else "hit"
+        metrics.CACHED.labels(result).inc()
+        metrics.CACHE_BYTES.set(self._answers.size)
+        set_cached(scope, result)
+        if answer is None:
+            await self._app(scope, receive, Recorder(send, self._answers, mark))
+        else:
+            await _send(answer, send)
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    headers = [
+        (b"content-type", answer.content_type),
+        (b"content-length", str(len(answer.body)).encode()),
+        (HEADER, b"hit"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+
+
+class Recorder:
+    """Sends an answer on, and keeps it once it is whole and good."""
+
+    def __init__(self, send: Send, answers: AnswerCache, mark: bytes) -> None:
+        self._send = send
+        self._answers = answers
+        self._mark = mark
+        self._content_type: bytes | None = None
+        self._parts: list[bytes] = []
+
+    async def __call__(self, message: Message) -> None:
+        """Takes one message of the answer."""
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            if message["status"] == 200:
+                self._content_type = dict(headers).get(b"content-type", b"application/json")
+            message = {**message, "headers": [*headers, (HEADER, b"miss")]}
+        elif self._content_type is not None:
+            self._parts.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                self._answers.put(self._mark, Answer(self._content_type, b"".join(self._parts)))
+                metrics.CACHE_BYTES.set(self._answers.size)
+        await self._send(message)

@@ -1,0 +1,49 @@
+"""Which pages of other origins may read answers: the headers of CORS, on errors too."""
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from sirocco_serving.errors import RequestError
+
+METHODS = ("GET", "POST")
+# What a browser hides from a page unless it is named.
+EXPOSED = (
+    "retry-after",
+    "traceparent",
+    "x-request-id",
+    "x-sirocco-cache",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-tokens",
+)
+
+
+class Cors(CORSMiddleware):
+    """Starlette's CORS for a list of origins, its refusals in the one error shape.
+
+    It answers preflights itself. Credentials stay off: keys come in a header, never in a cookie.
+    """
+
+    def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
+        super().__init__(
+            app, allow_origins=origins, allow_methods=METHODS, allow_headers=["*"], expose_headers=EXPOSED
+        )
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """The answer to a preflight. See CORSMiddleware."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        told = bytes(answer.body).decode()
+        refusal = RequestError(
+            400, "cors_refused", f"{told}: ask the model's owner to allow it (access.allowedOrigins)."
+        ).response()
+        for name, value in answer.headers.items():
+            if name not in ("content-length", "content-type"):
+                refusal.headers[name] = value
+        return refusal

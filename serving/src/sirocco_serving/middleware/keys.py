@@ -1,0 +1,35 @@
+"""Who may come in: with keys on, the holder of a key; to the metrics, the internal key alone."""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sirocco_serving.errors import RequestError
+from sirocco_serving.middleware.allowlist import HEALTH, METRICS
+from sirocco_serving.request_state import identity
+
+
+class Keys:
+    """Answers 401 without a valid key and 403 for a user's key on `/metrics`; probes need none."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, or answers it."""
+        problem = _problem(scope) if scope["type"] == "http" else None
+        if problem is None:
+            await self._app(scope, receive, send)
+        else:
+            await problem.answer(scope, receive, send)
+
+
+def _problem(scope: Scope) -> RequestError | None:
+    # A browser sends no key with OPTIONS, and no route does anything on it.
+    if scope["path"] in HEALTH or scope["method"] == "OPTIONS":
+        return None
+    who = identity(scope)
+    if who is None:
+        message = "This model asks for a valid key: send the header `Authorization: Bearer KEY`."
+        return RequestError(401, "invalid_api_key", message)
+    if scope["path"] == METRICS and not who.internal:
+        return RequestError(403, "internal_key_needed", "Metrics are for the internal key alone.")
+    return None

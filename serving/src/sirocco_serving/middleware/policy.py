@@ -1,0 +1,34 @@
+"""What a request may ask for: limits known without the engine, and prompts that are denied."""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sirocco_serving import metrics
+from sirocco_serving.config import LimitSettings
+from sirocco_serving.errors import RequestError
+from sirocco_serving.prompt_filter import PromptFilter
+from sirocco_serving.request_limits import check, prompt_field
+from sirocco_serving.request_state import asked
+
+
+class Policy:
+    """Answers 422 for what is over a limit, 400 for a denied prompt; counts those by rule, keeps no text."""
+
+    def __init__(self, app: ASGIApp, limits: LimitSettings, prompt_filter: PromptFilter) -> None:
+        self._app = app
+        self._limits = limits
+        self._filter = prompt_filter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, or answers it."""
+        body = asked(scope) if scope["type"] == "http" else None
+        if body is not None:
+            try:
+                check(body, self._limits)
+                if not self._filter.empty and (rule := await self._filter.broken_rule(body)) is not None:
+                    metrics.DENIED.labels(rule).inc()
+                    message = f"The prompt breaks the rule {rule!r} of this model."
+                    raise RequestError(400, "prompt_denied", message, param=prompt_field(scope["path"]))
+            except RequestError as problem:
+                await problem.answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

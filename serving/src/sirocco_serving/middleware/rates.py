@@ -1,0 +1,100 @@
+"""How much one key may ask for in a minute: requests, counted as they come, and tokens, charged afterwards.
+
+Windows are fixed and begin with a key's first request; each pod counts for itself.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import FixedWindowRateLimiter
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sirocco_serving.errors import RequestError
+from sirocco_serving.middleware.allowlist import generates
+from sirocco_serving.request_state import identity, usage
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    """What one key may have of one kind, `requests` or `tokens`."""
+
+    kind: str
+    key: str
+    item: RateLimitItemPerMinute
+
+
+class Rates:
+    """Answers 429 when a key has used up a minute's share; answers to limited keys say what is left.
+
+    A request is let in while tokens are left, since its own are only known at its end: the last one may use
+    more than was left, and so may those that run at the same time.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on and charges for it, or answers it."""
+        requests, tokens = _rates(scope)
+        if requests is None and tokens is None:
+            await self._app(scope, receive, send)
+            return
+        send = self._telling([rate for rate in (requests, tokens) if rate is not None], send)
+        for rate, free in ((tokens, self._has_some_left), (requests, self._take)):
+            if rate is not None and not await free(rate):
+                await (await self._problem(rate)).answer(scope, receive, send)
+                return
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            counted = usage(scope)
+            if tokens is not None and counted is not None:
+                await self._take(tokens, counted.prompt_tokens + counted.completion_tokens)
+
+    async def _has_some_left(self, rate: _Rate) -> bool:
+        return await self._limiter.test(rate.item, rate.key, rate.kind)
+
+    async def _take(self, rate: _Rate, amount: int = 1) -> bool:
+        # Nothing taken must not begin a window.
+        return amount == 0 or await self._limiter.hit(rate.item, rate.key, rate.kind, cost=amount)
+
+    async def _state(self, rate: _Rate) -> tuple[int, int]:
+        """What is left, and the seconds until all of it is there again."""
+        window = await self._limiter.get_window_stats(rate.item, rate.key, rate.kind)
+        return max(0, window.remaining), max(0, math.ceil(window.reset_time - time.time()))
+
+    async def _problem(self, rate: _Rate) -> RequestError:
+        _, seconds = await self._state(rate)
+        message = f"The key `{rate.key}` may use {rate.item.amount} {rate.kind} a minute, which are used up."
+        return RequestError(429, f"{rate.kind}_per_minute", message, retry_after_seconds=max(1, seconds))
+
+    def _telling(self, rates: list[_Rate], send: Send) -> Send:
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message.setdefault("headers", [])
+                headers = MutableHeaders(scope=message)
+                for rate in rates:
+                    left, seconds = await self._state(rate)
+                    headers[f"x-ratelimit-limit-{rate.kind}"] = str(rate.item.amount)
+                    headers[f"x-ratelimit-remaining-{rate.kind}"] = str(left)
+                    headers[f"x-ratelimit-reset-{rate.kind}"] = f"{seconds}s"
+            await send(message)
+
+        return tell
+
+
+def _rates(scope: Scope) -> tuple[_Rate | None, _Rate | None]:
+    who = identity(scope) if generates(scope) else None
+    if who is None:
+        return None, None
+    limits = (("requests", who.requests_per_minute), ("tokens", who.tokens_per_minute))
+    requests, tokens = (
+        None if amount is None else _Rate(kind, who.name, RateLimitItemPerMinute(amount))
+        for kind, amount in limits
+    )
+    return requests, tokens

@@ -1,0 +1,41 @@
+"""How many tokens a request to vLLM's own routes took, for the rates, the log and the metrics."""
+
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sirocco_serving.middleware.allowlist import generates
+from sirocco_serving.request_state import set_usage, usage
+
+
+class Tokens:
+    """Takes vLLM's own count, which it leaves in the request's state at the end of an answer, streams too.
+
+    Of a stream that was cut short only the events are known: about one a token.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request."""
+        if not generates(scope):
+            await self._app(scope, receive, send)
+            return
+        events = 0
+
+        async def count(message: Message) -> None:
+            nonlocal events
+            if message.get("body", b"").startswith(b"data: "):
+                events += 1
+            await send(message)
+
+        try:
+            await self._app(scope, receive, count)
+        finally:
+            if usage(scope) is None:
+                counted: Any = getattr(scope["state"].get("request_metadata"), "final_usage_info", None)
+                if counted is not None:
+                    set_usage(scope, counted.prompt_tokens, counted.completion_tokens or 0)
+                elif events:
+                    set_usage(scope, 0, events)

@@ -1,0 +1,57 @@
+"""What the pages in docs/ say is what the code does."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.metrics import MetricWrapperBase
+
+from sirocco_operator.api.parse import parse
+from sirocco_operator.api.validation import problems
+from sirocco_serving import metrics
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[2]
+CALLING = (ROOT / "docs" / "calling-a-model.md").read_text(encoding="utf-8")
+LIMITS = (ROOT / "docs" / "access-and-limits.md").read_text(encoding="utf-8")
+SERVING = ROOT / "serving" / "src" / "sirocco_serving"
+
+
+def _errors() -> Iterator[tuple[int, str]]:
+    """Status and code of every error that the serving layer's sources name outright."""
+    for path in SERVING.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "RequestError":
+                continue
+            match node.args[:2]:
+                case [ast.Constant(value=int() as status), ast.Constant(value=str() as code)]:
+                    yield status, code
+
+
+def test_every_error_is_on_the_page_for_callers() -> None:
+    rows = re.findall(r"^\| (\d{3}) \| ([^|]+) \|", CALLING, re.MULTILINE)
+    told = {(int(status), code) for status, codes in rows for code in re.findall("`([a-z_]+)`", codes)}
+    errors = set(_errors())
+    assert len(errors) > 10
+    assert errors - told == set()
+
+
+def test_every_metric_is_on_the_page_for_owners() -> None:
+    names = {
+        f"{metric._name}_total" if metric._type == "counter" else metric._name
+        for metric in vars(metrics).values()
+        if isinstance(metric, MetricWrapperBase)
+    }
+    assert names
+    assert {name for name in names if f"`{name.removeprefix('sirocco_serving_')}`" not in LIMITS} == set()
+
+
+def test_the_sample_on_the_page_for_owners_is_accepted() -> None:
+    (sample,) = re.findall(r"```yaml\n(.*?)```", LIMITS, re.DOTALL)
+    document = yaml.safe_load(sample)
+    assert problems(document) == []
+    assert parse(document).spec.access.keys_secret_name is not None
