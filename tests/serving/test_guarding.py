@@ -161,7 +161,8 @@ def test_vllms_own_routes_are_there_for_the_internal_key_alone(server: Container
         for key in (None, ALICE):
             assert ask(server, "POST", path, key, {}).status == 404, (path, key)
     answer = ask(server, "POST", "/tokenize", INTERNAL, {"model": "smollm2", "prompt": "Hello"})
-    assert (answer.status, answer.json["count"]) == (200, 1)
+    assert answer.status == 200
+    assert answer.json["tokens"]
 
 
 def test_a_long_body_is_413_also_without_a_declared_length(server: Container) -> None:
@@ -212,7 +213,7 @@ def test_a_client_that_leaves_aborts_its_generation_and_gives_its_place_back(ser
 
 
 def test_tokens_a_minute_are_charged_after_the_answer(server: Container) -> None:
-    body = {"prompt": "Hello", "stream": False, "max_tokens": 8}
+    body = {"prompt": "Count: 1 2 3 4 5 6 7 8", "stream": False, "temperature": 0, "max_tokens": 2}
     first = ask(server, "POST", "/generate", CAROL, body)
     assert first.status == 200
     assert first.headers["x-ratelimit-limit-tokens"] == "5"

@@ -76,11 +76,11 @@ def test_holders_take_turns() -> None:
 
 def test_the_holder_with_the_fewest_places_is_next() -> None:
     async def scenario() -> None:
-        gate = Gate(3, 10)
-        first, *_ = [gate.enter(holder) for holder in "aab"]
-        later = [gate.enter("a"), gate.enter("b"), gate.enter("c")]
-        gate.leave(first)
-        assert admitted(later) == ["c"]
+        gate = Gate(4, 10)
+        *_, last = [gate.enter(holder) for holder in "aabx"]
+        later = [gate.enter("a"), gate.enter("b")]
+        gate.leave(last)
+        assert admitted(later) == ["b"]
 
     run(scenario())
 
@@ -129,6 +129,17 @@ def test_holders_with_equal_shares_do_not_push_each_other_out() -> None:
             gate.enter(holder)
         with pytest.raises(GateFullError):
             gate.enter("a")
+        with pytest.raises(GateFullError):
+            gate.enter("b")
+
+    run(scenario())
+
+
+def test_a_holder_makes_no_room_for_one_who_would_then_wait_with_more() -> None:
+    async def scenario() -> None:
+        gate = Gate(1, 3)
+        for holder in "xaab":
+            gate.enter(holder)
         with pytest.raises(GateFullError):
             gate.enter("b")
 

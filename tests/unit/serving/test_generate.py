@@ -226,4 +226,5 @@ def test_probes_follow_the_engines_health(path: str) -> None:
     engine = Letters()
     assert asyncio.run(call(app_over(engine), path, method="GET")).status == 200
     engine.dead = True
-    assert asyncio.run(call(app_over(engine), path, method="GET")).status == 503
+    answer = asyncio.run(call(app_over(engine), path, method="GET"))
+    assert (answer.status, refused(answer.scope)) == (503, "engine_dead")

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fastapi import FastAPI, Request
 from prometheus_client import REGISTRY
+from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp
 
 from sirocco_serving import request_log
@@ -176,10 +178,18 @@ def tokens_of(app: ASGIApp, path: str = "/v1/completions") -> Usage | None:
 
 
 def test_vllms_own_count_is_taken() -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.body", "body": b"data: {}\n\n", "more_body": True})
-        counted = SimpleNamespace(prompt_tokens=5, completion_tokens=6)
-        scope["state"]["request_metadata"] = SimpleNamespace(final_usage_info=counted)
+    app = FastAPI()
+
+    @app.post("/v1/completions")
+    async def completions(request: Request) -> StreamingResponse:
+        told = SimpleNamespace(final_usage_info=None)
+        request.state.request_metadata = told
+
+        async def chunks() -> AsyncGenerator[str, None]:
+            yield "data: {}\n\n"
+            told.final_usage_info = SimpleNamespace(prompt_tokens=5, completion_tokens=6)
+
+        return StreamingResponse(chunks())
 
     assert tokens_of(app) == Usage(5, 6)
 

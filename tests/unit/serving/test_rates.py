@@ -102,6 +102,15 @@ def test_a_request_that_fails_is_charged_for_what_it_used() -> None:
     run(scenario)
 
 
+def test_an_answer_without_tokens_begins_no_minute(clock: Clock) -> None:
+    async def scenario() -> None:
+        rates, alice = Rates(using(0, 0)), Identity("alice", tokens_per_minute=20)
+        await ask(rates, alice)
+        assert (await ask(rates, alice)).headers["x-ratelimit-reset-tokens"] == "0s"
+
+    run(scenario)
+
+
 def test_a_refusal_for_tokens_is_not_counted_as_a_request(clock: Clock) -> None:
     async def scenario() -> None:
         alice = Identity("alice", requests_per_minute=3, tokens_per_minute=5)

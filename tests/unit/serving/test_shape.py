@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -47,7 +49,6 @@ PARAMETER = {
         "code": 400,
     }
 }
-FREE = {"error": {"message": f"Unknown part type: {PROMPT}", "type": "x", "param": None, "code": 400}}
 
 
 def told(status: int, body: object, asked: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -75,9 +76,12 @@ def test_a_refused_parameter_is_told_without_its_value() -> None:
     assert (error["message"], error["param"]) == ("stop cannot contain an empty string.", "stop")
 
 
-def test_what_the_client_sent_is_cut_out_wherever_it_stands() -> None:
-    asked = {"model": "m", "messages": [{"role": "user", "content": [{"type": PROMPT}]}]}
-    assert told(400, FREE, asked)["message"] == "Unknown part type: …"
+@pytest.mark.parametrize("shown", [str, repr])
+def test_what_the_client_sent_is_cut_out_wherever_it_stands(shown: Callable[[str], str]) -> None:
+    text = f"{PROMPT}\nand more"
+    body = {"error": {"message": f"Unknown part type: {shown(text).strip(chr(39))}!"}}
+    asked = {"model": "m", "messages": [{"role": "user", "content": [{"type": text}]}]}
+    assert told(400, body, asked)["message"] == "Unknown part type: …!"
 
 
 def test_an_unknown_model_is_told_by_its_name() -> None:
@@ -160,9 +164,16 @@ def test_vllms_own_routes_keep_their_errors() -> None:
     assert ask(app(400, b"as it is"), "/tokenize").text == "as it is"
 
 
-def test_an_error_that_never_ends_takes_no_memory() -> None:
-    answer = ask(app(400, *[b"x" * 65536] * 64))
+def test_an_error_that_goes_on_takes_no_memory() -> None:
+    part = b"x" * 65536
+    tracemalloc.start()
+    try:
+        answer = ask(app(400, *[part] * 64))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert json.loads(answer.text)["error"]["message"] == "The request is not valid."
+    assert most < 2**20
 
 
 def test_an_exception_is_a_500_and_its_text_is_told_nowhere(caplog: pytest.LogCaptureFixture) -> None:

@@ -22,15 +22,15 @@ BEARER = {"Authorization": f"Bearer {KEY}"}
 
 @pytest.fixture
 def build(tmp_path: Path) -> Callable[..., ASGIApp]:
-    """Makes the whole stack with keys on, around an app, from one key's rates and the limits."""
+    """Makes the whole stack with keys on, around an app, from one key's fields and the limits."""
     (tmp_path / "keys").mkdir()
     entry = {"sha256": hashlib.sha256(KEY.encode()).hexdigest()}
     (tmp_path / "internal").write_text(INTERNAL)
 
     def built(
-        app: ASGIApp | None = None, rates: Mapping[str, int] | None = None, **limits: object
+        app: ASGIApp | None = None, fields: Mapping[str, object] | None = None, **limits: object
     ) -> ASGIApp:
-        (tmp_path / "keys" / "alice").write_text(json.dumps(entry | dict(rates or {})))
+        (tmp_path / "keys" / "alice").write_text(json.dumps(entry | dict(fields or {})))
         access = {
             "keys_folder": str(tmp_path / "keys"),
             "internal_key_file": str(tmp_path / "internal"),
@@ -141,11 +141,17 @@ def test_a_failure_further_in_is_told_to_a_page_in_the_one_shape(build: Callable
 
 
 def test_each_key_has_its_rate(build: Callable[..., ASGIApp]) -> None:
-    stack = build(rates={"requestsPerMinute": 2})
+    stack = build(fields={"requestsPerMinute": 2})
     assert [ask(stack, "/generate", BEARER).status for _ in range(3)] == [200, 200, 429]
 
 
 def test_a_stranger_uses_up_nobodys_rate(build: Callable[..., ASGIApp]) -> None:
-    stack = build(rates={"requestsPerMinute": 1})
+    stack = build(fields={"requestsPerMinute": 1})
     assert [ask(stack, "/generate").status for _ in range(3)] == [401] * 3
     assert ask(stack, "/generate", BEARER).status == 200
+
+
+def test_a_key_opens_its_models_alone(build: Callable[..., ASGIApp]) -> None:
+    stack = build(fields={"models": ["small"]})
+    asked = [ask(stack, "/v1/completions", BEARER, b'{"model": "%s"}' % name) for name in (b"small", b"big")]
+    assert [answer.status for answer in asked] == [200, 403]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving.errors import RequestError
@@ -76,16 +75,20 @@ class Rates:
     def _telling(self, rates: list[_Rate], send: Send) -> Send:
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message.setdefault("headers", [])
-                headers = MutableHeaders(scope=message)
-                for rate in rates:
-                    left, seconds = await self._state(rate)
-                    headers[f"x-ratelimit-limit-{rate.kind}"] = str(rate.item.amount)
-                    headers[f"x-ratelimit-remaining-{rate.kind}"] = str(left)
-                    headers[f"x-ratelimit-reset-{rate.kind}"] = f"{seconds}s"
+                told = [pair for rate in rates for pair in await self._headers(rate)]
+                message = {**message, "headers": [*message.get("headers", ()), *told]}
             await send(message)
 
         return tell
+
+    async def _headers(self, rate: _Rate) -> list[tuple[bytes, bytes]]:
+        left, seconds = await self._state(rate)
+        kind = rate.kind.encode()
+        return [
+            (b"x-ratelimit-limit-" + kind, b"%d" % rate.item.amount),
+            (b"x-ratelimit-remaining-" + kind, b"%d" % left),
+            (b"x-ratelimit-reset-" + kind, b"%ds" % seconds),
+        ]
 
 
 def _rates(scope: Scope) -> tuple[_Rate | None, _Rate | None]:

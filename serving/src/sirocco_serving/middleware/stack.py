@@ -31,6 +31,13 @@ def layers(settings: Settings) -> list[Layer]:
     """The layers, outermost first; what is off is not among them."""
     access, limits = settings.access, settings.limits
     found: list[Layer] = []
+    # Outermost: what it hands on as the trace is the id in the log, too.
+    if settings.tracing is not None:
+        # Only here: it costs a second of a start.
+        from sirocco_serving.middleware.trace import Trace, provider
+
+        spans = provider(settings.tracing, settings.model)
+        found.append(lambda app: Trace(app, spans))
     # Sees every answer, whoever gives it.
     found.append(lambda app: Observe(app, settings.model))
     # Before all that may refuse, so that a page can read why; a preflight ends here and needs no key.

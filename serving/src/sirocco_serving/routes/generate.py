@@ -35,7 +35,7 @@ _TRACE_HEADERS = ("traceparent", "tracestate")
 
 @router.post("/generate")
 async def generate(request: Request) -> Response:
-    """Answers in the form that the body asks for; the forms are in docs/calling-a-model.md."""
+    """Answers in the form that the body asks for; see docs/calling-a-model.md."""
     body = parse(GenerateRequest, await _body(request), settings())
     work = Work(request, body)
     answering = _stream(work, body.all_prompts()[0]) if body.streamed() else _answer(work, body)

@@ -14,7 +14,7 @@ async def _answer(request: Request, health: Health) -> Response:
     engine: Engine = request.app.state.sirocco_engine
     if await engine.healthy():
         return health.response()
-    return RequestError(503, "engine_dead", "The engine has stopped; the pod is about to restart.").response()
+    raise RequestError(503, "engine_dead", "The engine has stopped; the pod is about to restart.")
 
 
 @router.get("/ready")

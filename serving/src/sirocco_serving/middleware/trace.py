@@ -1,0 +1,92 @@
+"""One span a request, sent to an OTLP collector; vLLM's own spans become its children."""
+
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sirocco_serving.config import TracingSettings
+from sirocco_serving.middleware.allowlist import PATHS, PROBES
+from sirocco_serving.request_state import identity, queue_seconds, refused, usage
+
+_CONTEXT = (b"traceparent", b"tracestate")
+
+
+def provider(settings: TracingSettings, model: str | None, *, export: bool = True) -> TracerProvider:
+    """Makes spans for a model; a caller's decision to trace or not holds, else the ratio decides."""
+    made = TracerProvider(
+        sampler=ParentBased(TraceIdRatioBased(settings.sample_ratio)),
+        resource=Resource.create({SERVICE_NAME: model or "sirocco"}),
+    )
+    if export:
+        plain = settings.endpoint.startswith("http://")
+        made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(settings.endpoint, insecure=plain)))
+    return made
+
+
+class Trace:
+    """Joins the caller's trace or begins one; spans hold names, numbers and codes, never a text or a key."""
+
+    def __init__(self, app: ASGIApp, spans: TracerProvider) -> None:
+        self._app = app
+        self._tracer = spans.get_tracer("sirocco_serving")
+        self._propagator = TraceContextTextMapPropagator()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request."""
+        if scope["type"] != "http" or scope["path"] in PROBES:
+            await self._app(scope, receive, send)
+            return
+        carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        route = scope["path"] if scope["path"] in PATHS else "other"
+        with self._tracer.start_as_current_span(
+            route,
+            self._propagator.extract(carrier),
+            SpanKind.SERVER,
+            {"http.route": route},
+            # The error's text may hold what the client sent.
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            handed: dict[str, str] = {}
+            self._propagator.inject(handed)
+            headers = [pair for pair in scope["headers"] if pair[0] not in _CONTEXT]
+            headers += [(name.encode(), value.encode()) for name, value in handed.items()]
+            # Shared with every copy of the scope further in.
+            scope = {**scope, "headers": headers, "state": scope.get("state", {})}
+            await self._traced(span, scope, receive, send)
+
+    async def _traced(self, span: Span, scope: Scope, receive: Receive, send: Send) -> None:
+        async def watch(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                status: int = message["status"]
+                span.set_attribute("http.response.status_code", status)
+                if status >= 500:
+                    span.set_status(StatusCode.ERROR)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception as error:
+            span.set_status(StatusCode.ERROR)
+            span.set_attribute("error.type", type(error).__name__)
+            raise
+        finally:
+            _describe(span, scope)
+
+
+def _describe(span: Span, scope: Scope) -> None:
+    """What the layers further in have found out."""
+    if (who := identity(scope)) is not None:
+        span.set_attribute("sirocco.key", who.name)
+    if (code := refused(scope)) is not None:
+        span.set_attribute("error.type", code)
+    if (waited := queue_seconds(scope)) is not None:
+        span.set_attribute("sirocco.queue_seconds", waited)
+    if (took := usage(scope)) is not None:
+        span.set_attribute("gen_ai.usage.input_tokens", took.prompt_tokens)
+        span.set_attribute("gen_ai.usage.output_tokens", took.completion_tokens)
