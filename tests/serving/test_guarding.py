@@ -186,7 +186,7 @@ def test_what_is_no_json_is_400(server: Container) -> None:
 
 def test_beyond_the_limit_requests_wait_and_beyond_the_queue_they_are_429(server: Container) -> None:
     connection, stream = open_stream(server, ALICE)
-    body = {"prompt": "Hello", "stream": False, "max_tokens": 1}
+    body = {"prompt": "Count: 1 2 3 4", "stream": False, "temperature": 0, "max_tokens": 2}
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(ask, server, "POST", "/generate", ALICE, body) for _ in range(2)]
         eventually(lambda: metric(server, "sirocco_serving_requests_queued") == 2, 30, "two requests to wait")
@@ -209,7 +209,8 @@ def test_a_client_that_leaves_aborts_its_generation_and_gives_its_place_back(ser
     eventually(lambda: metric(server, "sirocco_serving_requests_queued") == 0, 30, "the queue to be empty")
     connection.close()
     eventually(lambda: idle(server), 30, "the engine to abort the generation")
-    assert ask(server, "POST", "/v1/completions", ALICE, {"prompt": "x", "max_tokens": 1}).status == 200
+    body = {"model": "smollm2", "prompt": "x", "max_tokens": 1}
+    assert ask(server, "POST", "/v1/completions", ALICE, body).status == 200
 
 
 def test_tokens_a_minute_are_charged_after_the_answer(server: Container) -> None:
