@@ -134,8 +134,10 @@ def main() -> None:
         "--order", default="stock,ours,stock", help="servers in turn; equal ones are averaged"
     )
     parser.add_argument("--output", type=Path, help="a folder for logs and every figure as JSON")
-    parser.add_argument("flags", nargs="*", help="flags of vllm serve, after --")
-    options = parser.parse_args()
+    parser.epilog = "What follows -- are flags of vllm serve, for both servers."
+    own, _, flags_text = "\0".join(sys.argv[1:]).partition("\0--\0")
+    options = parser.parse_args(own.split("\0"))
+    shared = flags_text.split("\0") if flags_text else []
     loads = [(int(c), int(n)) for c, _, n in (each.partition(":") for each in options.loads.split(","))]
     output = options.output or Path(tempfile.mkdtemp())
     output.mkdir(parents=True, exist_ok=True)
@@ -144,9 +146,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             flags, environment = ours(Path(folder)) if which == "ours" else ([], {"VLLM_PLUGINS": ""})
             began = time.monotonic()
-            with serving(
-                options.model, [*options.flags, *flags], environment, output / f"{turn}-{which}.log"
-            ):
+            with serving(options.model, [*shared, *flags], environment, output / f"{turn}-{which}.log"):
                 print(f"{which}: up in {time.monotonic() - began:.0f} s", flush=True)
                 # Kernels and caches warm up in the first requests.
                 load(options.model, 8, 16, options.tokens_in, 16, Path(folder) / "warm.json")
