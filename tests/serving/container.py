@@ -66,8 +66,11 @@ class Container:
     ) -> Answer:
         """One request on a connection of its own; raises OSError or HTTPException when nobody answers."""
         connection = self.connect(seconds)
+        text = None if body is None else json.dumps(body)
+        # vLLM's own routes take no other type of body.
+        sent = {**({} if text is None else {"Content-Type": "application/json"}), **(headers or {})}
         try:
-            connection.request(method, path, None if body is None else json.dumps(body), dict(headers or {}))
+            connection.request(method, path, text, sent)
             answer = connection.getresponse()
             return Answer(
                 answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read().decode()

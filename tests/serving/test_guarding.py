@@ -67,7 +67,7 @@ def ask(
     body: object = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    sent = {"Content-Type": "application/json", **(headers or {})}
+    sent = dict(headers or {})
     if key:
         sent["Authorization"] = f"Bearer {key}"
     return server.ask(method, path, body, headers=sent)
