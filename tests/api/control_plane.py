@@ -109,9 +109,8 @@ class ControlPlane:
 
     def restart_api_server(self) -> None:
         """Kill the API server and start it again on the same port; returns when it is ready."""
-        kill_group(self._processes.pop("kube-apiserver"))
-        self._start_api_server()
-        self.wait_ready()
+        self.stop_api_server()
+        self.start_api_server()
 
     def stop_api_server(self) -> None:
         """Kill the API server; `start_api_server` brings it back."""
@@ -121,6 +120,10 @@ class ControlPlane:
         """Start the API server after `stop_api_server`; returns when it is ready."""
         self._start_api_server()
         self.wait_ready()
+        if self._controllers:
+            # Its watches back off for up to a minute after an outage, and the next test would wait for that.
+            kill_group(self._processes.pop("kube-controller-manager"))
+            self._start_controller_manager()
 
     def writes(self, offset: int, namespace: str = "") -> list[str]:
         """The operator's writes since an offset of the audit log, but for the Lease's: verb and URL.

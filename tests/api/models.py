@@ -5,7 +5,7 @@ from typing import Any
 from tests.api.client import Client, Object
 from tests.waiting import eventually
 
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 
 def model(namespace: str, name: str = "mistral", **spec: Any) -> Object:
