@@ -1,8 +1,8 @@
-"""What the serving layer costs: stock `vllm serve` and ours in turn, same machine, same engine.
+"""What the serving layer costs on a GPU: stock `vllm serve` and ours in turn, same machine, same engine.
 
 `python3 tests/bench/serving_overhead.py MODEL -- [flags of vllm serve]`, with vLLM and our package installed
-in the Python that runs it. Ours has keys, rates, limits, admission and a prompt filter on.
-Prints a table of ratios. Needs nothing of the repository but itself.
+in the Python that runs it. Ours has everything on but tracing; no request repeats, so the answer cache
+is asked and never answers. Prints a table of ratios. Needs nothing of the repository but itself.
 """
 
 import argparse
@@ -30,7 +30,11 @@ START_SECONDS = 420.0
 SETTINGS = {
     "model": NAME,
     "limits": {"body_bytes": 10_485_760, "prompt_tokens": 100_000, "new_tokens": 100_000, "in_flight": 4096},
-    "access": {"denied_patterns": [{"name": "never", "pattern": "(?i)no such text \\d{12}"}]},
+    "access": {
+        "denied_patterns": [{"name": "never", "pattern": "(?i)no such text \\d{12}"}],
+        "allowed_origins": ["https://app.example"],
+    },
+    "answer_cache": {"bytes": 67_108_864, "seconds": 300.0},
 }
 ENTRY = {
     "sha256": hashlib.sha256(KEY.encode()).hexdigest(),
@@ -100,14 +104,17 @@ def _until_healthy(process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def load(
-    model: str, concurrency: int, requests: int, tokens_in: int, tokens_out: int, result: Path
+    model: str, concurrency: int, requests: int, tokens_in: int, tokens_out: int, seed: int, result: Path
 ) -> Figures:
-    """Runs vLLM's own load generator against the server. Raises CalledProcessError when a request fails."""
+    """Runs vLLM's own load generator against the server; prompts of different seeds share nothing.
+
+    Raises RuntimeError when a request fails.
+    """
     command = [
         *VLLM, "bench", "serve", "--backend", "openai", "--base-url", f"http://127.0.0.1:{PORT}",
         "--model", NAME, "--tokenizer", model, "--dataset-name", "random",
         "--random-input-len", str(tokens_in), "--random-output-len", str(tokens_out),
-        "--ignore-eos", "--max-concurrency", str(concurrency),
+        "--ignore-eos", "--temperature", "0.7", "--seed", str(seed), "--max-concurrency", str(concurrency),
         "--num-prompts", str(requests), "--save-result", "--result-filename", str(result), "--disable-tqdm",
     ]  # fmt: skip
     done = subprocess.run(
@@ -133,7 +140,7 @@ def main() -> None:
     parser.add_argument(
         "--order", default="stock,ours,stock", help="servers in turn; equal ones are averaged"
     )
-    parser.add_argument("--output", type=Path, help="a folder for logs and every figure as JSON")
+    parser.add_argument("--output", type=Path, help="a folder for logs and all that the load generator told")
     parser.epilog = "What follows -- are flags of vllm serve, for both servers."
     own, _, flags_text = "\0".join(sys.argv[1:]).partition("\0--\0")
     options = parser.parse_args(own.split("\0"))
@@ -148,13 +155,13 @@ def main() -> None:
             began = time.monotonic()
             with serving(options.model, [*shared, *flags], environment, output / f"{turn}-{which}.log"):
                 print(f"{which}: up in {time.monotonic() - began:.0f} s", flush=True)
-                # Kernels and caches warm up in the first requests.
-                load(options.model, 8, 16, options.tokens_in, 16, Path(folder) / "warm.json")
+                # Kernels are compiled for the batches that they first see, so the largest ones come first.
+                most = max(concurrency for concurrency, _ in loads)
+                tokens = options.tokens_in, options.tokens_out
+                load(options.model, most, 2 * most, *tokens, 0, output / f"{turn}-{which}-warm.json")
                 for concurrency, requests in loads:
-                    result = Path(folder) / f"{concurrency}.json"
-                    figures = load(
-                        options.model, concurrency, requests, options.tokens_in, options.tokens_out, result
-                    )
+                    result = output / f"{turn}-{which}-{concurrency}.json"
+                    figures = load(options.model, concurrency, requests, *tokens, concurrency, result)
                     found[which].setdefault(concurrency, []).append(figures)
                     print(f"{which}: c={concurrency}: {figures}", flush=True)
     table(found, [concurrency for concurrency, _ in loads])

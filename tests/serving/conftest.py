@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kind import docker
 from tests.kind.paths import REPOSITORY
-from tests.serving.container import Container, start
-
-MODEL_IMAGE = "sirocco/smollm2-135m-instruct:1"
+from tests.serving.container import Container, copy_model, start
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,14 +28,7 @@ def images() -> None:
 @pytest.fixture(scope="session")
 def model(images: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with SmolLM2's weights, readable for everyone."""
-    folder = tmp_path_factory.mktemp("model")
-    folder.chmod(0o755)
-    created = docker.docker("create", MODEL_IMAGE, "/none").strip()
-    try:
-        docker.docker("cp", f"{created}:/", folder, seconds=300)
-    finally:
-        docker.docker("rm", created)
-    return folder
+    return copy_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="session")

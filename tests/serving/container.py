@@ -11,6 +11,7 @@ from tests.kind import docker
 from tests.kind.steps import StepError
 from tests.waiting import eventually
 
+MODEL_IMAGE = "sirocco/smollm2-135m-instruct:1"
 USER = "54321:54321"
 # What the operator sets in a pod for the CPU, and the flags that it gives to `vllm serve`.
 ENVIRONMENT = {
@@ -24,9 +25,9 @@ ENVIRONMENT = {
 }
 ARGUMENTS = [
     *("/model", "--host", "0.0.0.0", "--port", "8000", "--served-model-name", "smollm2", "second-name"),
-    *("--middleware", "sirocco_serving.middleware.stack.Stack", "--disable-fastapi-docs"),
     *("--shutdown-timeout", "5", "--tensor-parallel-size", "1", "--enforce-eager", "--max-model-len", "2048"),
 ]
+LAYER = ["--middleware", "sirocco_serving.middleware.stack.Stack", "--disable-fastapi-docs"]
 
 
 @dataclass
@@ -83,12 +84,12 @@ class Container:
         samples = [text for text in self.ask("GET", "/metrics").text.splitlines() if text.startswith(line)]
         return sum(float(sample.rpartition(" ")[2]) for sample in samples)
 
-    def wait_until_ready(self, deadline: float) -> None:
-        """Waits for `/ready` and keeps what was answered until then."""
+    def wait_until_ready(self, deadline: float, path: str = "/ready") -> None:
+        """Waits for `/ready` and keeps what was answered until then; stock vLLM has `/health` alone."""
 
         def ready() -> bool:
             try:
-                status = self.ask("GET", "/ready", seconds=5).status
+                status = self.ask("GET", path, seconds=5).status
             except (OSError, http.client.HTTPException):
                 assert self.running(), f"the server ended:\n{self.logs()}"
                 return False
@@ -99,6 +100,10 @@ class Container:
             return status == 200
 
         eventually(ready, deadline, lambda: f"{self.name} to be ready, its log:\n{self.logs()}")
+
+    def process(self) -> int:
+        """The number of its first process, on this machine."""
+        return int(docker.docker("inspect", "--format", "{{.State.Pid}}", self.name))
 
     def running(self) -> bool:
         """Whether its process runs."""
@@ -122,6 +127,17 @@ class Container:
         return "".join(entry["log"] for entry in entries)
 
 
+def copy_model(folder: Path) -> Path:
+    """Puts SmolLM2's weights into a folder, readable for everyone; returns that folder."""
+    folder.chmod(0o755)
+    created = docker.docker("create", MODEL_IMAGE, "/none").strip()
+    try:
+        docker.docker("cp", f"{created}:/", folder, seconds=300)
+    finally:
+        docker.docker("rm", created)
+    return folder
+
+
 @contextmanager
 def start(
     image: str,
@@ -132,17 +148,23 @@ def start(
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
+    stock: bool = False,
 ) -> Iterator[Container]:
-    """Starts a model server and removes it at the end; `arguments` come after the usual ones."""
+    """Starts a model server and removes it at the end; `arguments` come after the usual ones.
+
+    A `stock` one is vLLM alone, without our layer.
+    """
     settings_folder.chmod(0o755)
     (settings_folder / "serving.json").write_text(settings)
     command = ["run", "--detach", "--read-only", "--user", USER, "--cap-drop", "ALL"]
     command += ["--security-opt", "no-new-privileges", "--shm-size", "1g", "--publish", "127.0.0.1::8000"]
     command += ["--tmpfs", "/tmp", "--tmpfs", "/cache:mode=1777,exec", "--volume", f"{model}:/model:ro"]  # noqa: S108
     command += ["--volume", f"{settings_folder}:/etc/sirocco:ro", *options]
-    for name, value in (ENVIRONMENT | dict(environment or {})).items():
+    plugins = {"VLLM_PLUGINS": ""} if stock else {}
+    for name, value in (ENVIRONMENT | plugins | dict(environment or {})).items():
         command += ["--env", f"{name}={value}"]
-    name = docker.docker(*command, image, *ARGUMENTS, *arguments).strip()[:12]
+    layer = [] if stock else LAYER
+    name = docker.docker(*command, image, *ARGUMENTS, *layer, *arguments).strip()[:12]
     try:
         yield Container(name, _port(name))
     finally:
