@@ -35,7 +35,7 @@ FIELDS: dict[str, Object] = {
     "access.allowedOrigins": {"access": {"allowedOrigins": ["*"]}},
     "access.deniedPatterns": {"access": {"deniedPatterns": [{"name": "card", "pattern": "[0-9]{16}"}]}},
     "limits": {"limits": {"inFlight": 8, "newTokens": 64, "answerCache": {}}},
-    "tracing": {"tracing": {"endpoint": "http://collector:4317"}},
+    "tracing": {"tracing": {"endpoint": "http://collector:4317", "headersSecretName": "collector"}},
     "cache": {"cache": {"claimName": "weights"}},
     "rollout": {"rollout": {"strategy": "InPlace"}},
     "resources": {"resources": {"requests": {"cpu": "2"}, "limits": {"memory": "32Gi"}}},

@@ -153,6 +153,12 @@ REFUSED: dict[str, Refused] = {
     "the operator's variable": Refused(with_env("VLLM_PLUGINS"), "the operator sets them"),
     "a variable of the serving layer": Refused(with_env("SIROCCO_SERVING_CONFIG"), "the operator sets them"),
     "a token in plain text": Refused(with_env("HF_TOKEN"), "put HF_TOKEN into a Secret"),
+    "a collector's key in plain text": Refused(
+        with_env("OTEL_EXPORTER_OTLP_HEADERS"), "name that in tracing.headersSecretName"
+    ),
+    "a collector's key in plain text for traces": Refused(
+        with_env("OTEL_EXPORTER_OTLP_TRACES_HEADERS"), "name that in tracing.headersSecretName"
+    ),
     "vLLM's developer mode": Refused(with_env("VLLM_SERVER_DEV_MODE"), "unguarded debug routes"),
     "a key in plain text": Refused(with_env("VLLM_API_KEY"), "guards only a part of the routes"),
     "a Python without its checks": Refused(with_env("PYTHONOPTIMIZE"), "may not set PYTHONOPTIMIZE"),
@@ -252,6 +258,9 @@ MISFITS: dict[str, Document] = {
     "a temperature above 2": document(engine={"generation": {"temperature": 2.1}}),
     "no token to draw from": document(engine={"generation": {"topP": 0}}),
     "answers without a token": document(engine={"generation": {"maxTokens": 0}}),
+    "a Secret's name for a collector that is none": document(
+        tracing={"endpoint": "http://a:4317", "headersSecretName": "SigNoz"}
+    ),
     "traces without a collector": document(tracing={"sampleRatio": 0.5}),
     "more than all requests traced": document(tracing={"endpoint": "http://a:4317", "sampleRatio": 1.1}),
     "an unknown field": document(replica=2),
@@ -320,6 +329,9 @@ ACCEPTED: dict[str, Document] = {
     "a cache of answers with its defaults": document(limits={"answerCache": {}}),
     "other sampling": document(engine={"generation": {"temperature": 0, "topP": 1, "maxTokens": 1}}),
     "a traced model": document(tracing={"endpoint": "https://collector.example.com", "sampleRatio": 0}),
+    "a collector that asks for a key": document(
+        tracing={"endpoint": "https://ingest.eu.signoz.cloud:443", "headersSecretName": "signoz"}
+    ),
     "everything for the pod": document(
         nodeSelector={"nvidia.com/gpu.product": "NVIDIA-H200"},
         tolerations=[{"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"}],

@@ -85,6 +85,10 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"tracing": {"endpoint": "http://collector:4317", "sampleRatio": 0.1}},
         {"tracing": {"endpoint": "http://collector:4317", "sample_ratio": 0.1}},
     ),
+    "tracing.headersSecretName": (
+        {"tracing": {"endpoint": "http://collector:4317", "headersSecretName": "signoz"}},
+        {"tracing": {"endpoint": "http://collector:4317", "sample_ratio": 1.0}},
+    ),
 }
 
 

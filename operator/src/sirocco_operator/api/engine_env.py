@@ -14,6 +14,8 @@ OPERATOR_VARIABLES: Final = (
 )
 # Credentials of the hub, which would be readable in the resource and in the pod.
 SECRET_VARIABLES: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH")
+# What OpenTelemetry's SDK sends to a collector with each batch: credentials, as a rule.
+COLLECTOR_VARIABLES: Final = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 
 
 def _none_of(names: tuple[str, ...]) -> str:
@@ -30,6 +32,11 @@ ENVIRONMENT_RULES: Final = (
         _none_of(SECRET_VARIABLES),
         f"engine.env may not hold {', '.join(SECRET_VARIABLES)}, which everyone who may read the resource "
         "could read: put HF_TOKEN into a Secret and name that in model.secretName",
+    ),
+    Rule(
+        _none_of(COLLECTOR_VARIABLES),
+        f"engine.env may not hold {' or '.join(COLLECTOR_VARIABLES)}, which everyone who may read the "
+        "resource could read: put OTEL_EXPORTER_OTLP_HEADERS into a Secret and name that in tracing.headersSecretName",
     ),
     Rule(
         _none_of(("VLLM_SERVER_DEV_MODE",)),

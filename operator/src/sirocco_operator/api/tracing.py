@@ -5,6 +5,7 @@ from typing import Final
 from pydantic import ConfigDict, Field
 
 from sirocco_operator.api.base import ApiModel
+from sirocco_operator.api.pod import DNS_SUBDOMAIN
 from sirocco_operator.api.rules import PORT_NUMBER, Rule, with_rules
 
 _COLLECTOR: Final = f"^https?://[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:({PORT_NUMBER}))?$"
@@ -29,6 +30,14 @@ class Tracing(ApiModel):
         max_length=512,
         description="OTLP collector (gRPC), e.g. http://collector.observability:4317 "
         "(--otlp-traces-endpoint).",
+    )
+    headers_secret_name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=253,
+        pattern=DNS_SUBDOMAIN,
+        description="Secret whose entry OTEL_EXPORTER_OTLP_HEADERS, NAME=VALUE with commas between, is sent "
+        "to the collector with the spans. A change needs a restart of the pods.",
     )
     sample_ratio: float = Field(
         default=1.0,

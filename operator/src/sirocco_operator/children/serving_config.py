@@ -31,7 +31,9 @@ def serving_json(model: InferenceModel) -> str:
         "limits": model.spec.limits.model_dump(exclude={"answer_cache"}),
         "access": _access(model),
         "answer_cache": cache.model_dump() if (cache := model.spec.limits.answer_cache) else None,
-        "tracing": tracing.model_dump() if (tracing := model.spec.tracing) else None,
+        "tracing": tracing.model_dump(exclude={"headers_secret_name"})
+        if (tracing := model.spec.tracing)
+        else None,
     }
     return json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 

@@ -133,7 +133,7 @@ MEANINGS: dict[Reason, Meaning] = {
         Stage.FAILED,
         "A Secret that the pods need does not exist, or lacks a key.",
         "create it in the model's namespace, or correct model.secretName, access.keysSecretName, "
-        "volumes or imagePullSecrets",
+        "tracing.headersSecretName, volumes or imagePullSecrets",
     ),
     Reason.VOLUME_MISSING: Meaning(
         Stage.FAILED,

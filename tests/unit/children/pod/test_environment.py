@@ -47,6 +47,15 @@ def test_traces_are_filed_under_the_models_name_and_sampled_as_asked() -> None:
     }
 
 
+def test_a_collectors_headers_come_from_a_secret_that_the_kubelet_reads() -> None:
+    tracing = {"endpoint": "https://ingest.example.com", "headersSecretName": "signoz"}
+    (headers,) = (each for each in engine(tracing=tracing)["env"] if each["name"].endswith("_HEADERS"))
+    assert headers == {
+        "name": "OTEL_EXPORTER_OTLP_HEADERS",
+        "valueFrom": {"secretKeyRef": {"name": "signoz", "key": "OTEL_EXPORTER_OTLP_HEADERS"}},
+    }
+
+
 def test_the_user_may_file_traces_elsewhere() -> None:
     given = [{"name": "OTEL_SERVICE_NAME", "value": "search"}]
     found = environment(engine(tracing={"endpoint": "http://collector:4317"}, engine={"env": given}))

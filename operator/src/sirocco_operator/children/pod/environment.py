@@ -1,11 +1,14 @@
 """The environment of the engine's container."""
 
-from typing import Any
+from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import Device, InferenceModel
 from sirocco_operator.children.pod.volumes import SERVING_PATH
 from sirocco_operator.children.serving_config import FILE_NAME
 from sirocco_operator.children.times import STARTUP_BUDGET
+
+# The variable that OpenTelemetry's exporters read their headers from, and the Secret's entry with it.
+COLLECTOR_HEADERS: Final = "OTEL_EXPORTER_OTLP_HEADERS"
 
 
 def engine_environment(model: InferenceModel) -> list[dict[str, Any]]:
@@ -21,7 +24,7 @@ def engine_environment(model: InferenceModel) -> list[dict[str, Any]]:
     if model.spec.device is Device.CPU:
         # Binding threads to cores needs the node's topology, which a pod may not read.
         ours["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
-    return as_list({**_tracing(model), **users_environment(model), **ours})
+    return [*as_list({**_tracing(model), **users_environment(model), **ours}), *_collector_headers(model)]
 
 
 def _tracing(model: InferenceModel) -> dict[str, str]:
@@ -34,6 +37,14 @@ def _tracing(model: InferenceModel) -> dict[str, str]:
         "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
         "OTEL_TRACES_SAMPLER_ARG": f"{model.spec.tracing.sample_ratio:g}",
     }
+
+
+def _collector_headers(model: InferenceModel) -> list[dict[str, Any]]:
+    """What a collector asks for; only the kubelet reads it."""
+    if model.spec.tracing is None or (secret := model.spec.tracing.headers_secret_name) is None:
+        return []
+    reference = {"name": secret, "key": COLLECTOR_HEADERS}
+    return [{"name": COLLECTOR_HEADERS, "valueFrom": {"secretKeyRef": reference}}]
 
 
 def users_environment(model: InferenceModel) -> dict[str, str]:
