@@ -1,8 +1,10 @@
 """What runs first in each of vLLM's processes: refuse wrong settings, and keep the cause of a crash."""
 
 import logging
+import os
 from pathlib import Path
 
+from sirocco_serving.collector_headers import check_headers
 from sirocco_serving.config import settings
 from sirocco_serving.keys import open_keys
 
@@ -25,9 +27,10 @@ DEATHS = (
 def check() -> None:
     """The general plugin, called by vLLM once in the API server, in the engine and in each worker.
 
-    Raises StartupError when the settings are wrong or the keys cannot be read, before any weight is loaded.
+    Raises StartupError when settings, keys or headers cannot be read, before any weight is loaded.
     """
     open_keys(settings().access)
+    check_headers(os.environ)
     for name in LOGGERS:
         logging.getLogger(name).addHandler(CauseKeeper(TERMINATION_LOG))
 

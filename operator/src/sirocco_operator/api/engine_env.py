@@ -36,7 +36,8 @@ ENVIRONMENT_RULES: Final = (
     Rule(
         _none_of(COLLECTOR_VARIABLES),
         f"engine.env may not hold {' or '.join(COLLECTOR_VARIABLES)}, which everyone who may read the "
-        "resource could read: put OTEL_EXPORTER_OTLP_HEADERS into a Secret and name that in tracing.headersSecretName",
+        "resource could read: put OTEL_EXPORTER_OTLP_HEADERS into a Secret and name that in "
+        "tracing.headersSecretName",
     ),
     Rule(
         _none_of(("VLLM_SERVER_DEV_MODE",)),
