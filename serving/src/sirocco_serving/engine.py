@@ -10,7 +10,7 @@ from vllm import SamplingParams
 from vllm.sampling_params import RequestOutputKind  # type: ignore[import-not-found]
 
 from sirocco_serving.errors import RequestError
-from sirocco_serving.generation import Delta
+from sirocco_serving.generation import Conversation, Delta
 from sirocco_serving.sampling import Sampling
 
 # vLLM 0.26 raises ValueError for what 0.32 and later call a client's error.
@@ -27,7 +27,7 @@ class VllmEngine:
         self._client = client
 
     async def generate(
-        self, prompt: str, sampling: Sampling, trace_headers: Mapping[str, str]
+        self, prompt: str | Conversation, sampling: Sampling, trace_headers: Mapping[str, str]
     ) -> AsyncGenerator[Delta, None]:
         """Yields what each step adds; see `Engine.generate`."""
         parameters = SamplingParams(
@@ -42,7 +42,7 @@ class VllmEngine:
         )
         joined = {"trace_headers": dict(trace_headers)} if trace_headers else {}
         try:
-            (rendered,) = await self._client.renderer.render_cmpl_async([{"prompt": prompt}])
+            rendered = await self._rendered(prompt)
             outputs = self._client.generate(rendered, parameters, f"generate-{uuid.uuid4().hex}", **joined)
             async with aclosing(outputs):
                 async for output in outputs:
@@ -69,6 +69,22 @@ class VllmEngine:
                 raise RequestError(503, "overloaded", str(error), retry_after_seconds=1) from None
             raise
 
+    async def _rendered(self, prompt: str | Conversation) -> Any:
+        """What the engine takes: the tokens of a text, or of a conversation in the model's chat template."""
+        renderer = self._client.renderer
+        if isinstance(prompt, str):
+            (rendered,) = await renderer.render_cmpl_async([{"prompt": prompt}])
+            return rendered
+        from vllm.renderers import ChatParams  # type: ignore[import-not-found]
+
+        # Mistral's own tokenizer renders tokens, every other one a text.
+        mistral = getattr(type(renderer.tokenizer), "IS_MISTRAL_TOKENIZER", False)
+        chat = ChatParams(chat_template_kwargs={"add_generation_prompt": True, "tokenize": mistral})
+        # The template brings the special tokens.
+        tokens = renderer.default_chat_tok_params.with_kwargs(add_special_tokens=False)
+        _, (rendered,) = await renderer.render_chat_async([list(prompt)], chat, tokens)
+        return rendered
+
     async def healthy(self) -> bool:
         """Whether vLLM's engine process still runs."""
         try:
@@ -76,3 +92,11 @@ class VllmEngine:
         except Exception:
             return False
         return True
+
+
+def start_engine(arguments: Mapping[str, Any]) -> Any:
+    """Starts vLLM's engine, with what `AsyncEngineArgs` takes, for the event loop that runs this."""
+    from vllm.engine.arg_utils import AsyncEngineArgs  # type: ignore[import-not-found]
+    from vllm.v1.engine.async_llm import AsyncLLM  # type: ignore[import-not-found]
+
+    return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))

@@ -1,10 +1,13 @@
 """What the routes need of an engine, apart from any engine."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sirocco_serving.sampling import Sampling
+
+# OpenAI's messages: each has a role and a content.
+Conversation = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

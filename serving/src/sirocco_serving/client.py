@@ -1,0 +1,230 @@
+"""`VLLMClient`: a model in this process, without a server.
+
+With the sampling defaults of the HTTP API; on a CPU or on GPUs, as the installed vLLM finds.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import aclosing
+from typing import Any, Protocol, Self, TypeVar, overload
+
+from pydantic import ValidationError
+
+from sirocco_serving.errors import RequestError
+from sirocco_serving.generation import Conversation, Delta
+from sirocco_serving.sampling import Sampling
+
+Value = TypeVar("Value")
+
+# What the engine leaves behind ends within moments.
+END_SECONDS = 10.0
+
+
+class ChatEngine(Protocol):
+    """An engine that continues texts and answers conversations; `sirocco_serving.engine` has vLLM's."""
+
+    def generate(
+        self, prompt: str | Conversation, sampling: Sampling, trace_headers: Mapping[str, str]
+    ) -> AsyncGenerator[Delta, None]:
+        """Yields the deltas of one generation, as `sirocco_serving.generation.Engine` does."""
+        ...
+
+
+class VLLMClient:
+    """One model, loaded when the client is made; usable from several threads at a time.
+
+    Sampling arguments are those of `POST /generate`: temperature 0.7, top_p 0.95, max_tokens 256, stop, seed,
+    frequency_penalty, presence_penalty. What generates raises ValueError for a wrong argument or a prompt
+    that the model cannot take, and RuntimeError when the engine fails or the client is closed.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        gpu_memory_utilization: float | None = None,
+        tensor_parallel_size: int = 1,
+        max_model_len: int | None = None,
+        **engine: Any,
+    ) -> None:
+        """Loads `model_name`, a repository of the Hugging Face hub or a folder.
+
+        `gpu_memory_utilization` is a share above 0 to 1, `max_model_len` a number of tokens; None leaves them
+        to vLLM. `engine` has more of vLLM's engine arguments.
+        """
+        given = {"gpu_memory_utilization": gpu_memory_utilization, "max_model_len": max_model_len}
+        arguments: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        arguments |= {"model": model_name, "tensor_parallel_size": tensor_parallel_size, **engine}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="vllm-client", daemon=True)
+        self._thread.start()
+        self._closed = False
+        self._running: set[Future[Any]] = set()
+        try:
+            self._engine, self._stop = self._wait(self._start(arguments))
+        except BaseException:
+            self._end_loop()
+            raise
+
+    def chat_completion(
+        self, messages: Conversation, temperature: float = 0.7, max_tokens: int = 256, **sampling: Any
+    ) -> str:
+        """The model's answer to a conversation."""
+        return self.chat_completions([messages], temperature, max_tokens, **sampling)[0]
+
+    def chat_completions(
+        self,
+        conversations: Sequence[Conversation],
+        temperature: float = 0.7,
+        max_tokens: int = 256,
+        **sampling: Any,
+    ) -> list[str]:
+        """The answers to several conversations, generated together, in the order asked."""
+        asked = [_conversation(messages) for messages in conversations]
+        return self._texts(asked, _sampling(temperature, max_tokens, sampling))
+
+    def stream_chat_completion(
+        self, messages: Conversation, temperature: float = 0.7, max_tokens: int = 256, **sampling: Any
+    ) -> Iterator[str]:
+        """The answer piece by piece, as it comes; closing the iterator ends the generation."""
+        return self._pieces(_conversation(messages), _sampling(temperature, max_tokens, sampling))
+
+    @overload
+    def completion(
+        self, prompt: str, temperature: float = 0.7, max_tokens: int = 256, **sampling: Any
+    ) -> str: ...
+
+    @overload
+    def completion(
+        self, prompt: Sequence[str], temperature: float = 0.7, max_tokens: int = 256, **sampling: Any
+    ) -> list[str]: ...
+
+    def completion(
+        self, prompt: str | Sequence[str], temperature: float = 0.7, max_tokens: int = 256, **sampling: Any
+    ) -> str | list[str]:
+        """The continuation of a prompt; of several prompts, generated together, all in their order."""
+        how = _sampling(temperature, max_tokens, sampling)
+        return self._texts([prompt], how)[0] if isinstance(prompt, str) else self._texts(prompt, how)
+
+    def stream_completion(
+        self, prompt: str, temperature: float = 0.7, max_tokens: int = 256, **sampling: Any
+    ) -> Iterator[str]:
+        """The continuation piece by piece, as it comes; closing the iterator ends the generation."""
+        return self._pieces(prompt, _sampling(temperature, max_tokens, sampling))
+
+    def close(self) -> None:
+        """Ends the engine and frees its memory; generations in flight fail. Closing again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        for future in tuple(self._running):
+            future.cancel()
+        try:
+            self._wait(_finish(self._stop))
+        finally:
+            self._end_loop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def _start(self, arguments: Mapping[str, Any]) -> tuple[ChatEngine, Callable[[], None]]:
+        """An engine that lives in this event loop, and what ends it."""
+        from sirocco_serving.engine import VllmEngine, start_engine
+
+        client = start_engine(arguments)
+        return VllmEngine(client), client.shutdown
+
+    def _texts(self, prompts: Sequence[str | Conversation], sampling: Sampling) -> list[str]:
+        return self._ask(_all(self._engine, prompts, sampling))
+
+    def _pieces(self, prompt: str | Conversation, sampling: Sampling) -> Iterator[str]:
+        deltas = self._engine.generate(prompt, sampling, {})
+        try:
+            while (delta := self._ask(_next(deltas))) is not None:
+                if delta.text:
+                    yield delta.text
+        finally:
+            if not self._closed:
+                self._wait(_close(deltas))
+
+    def _ask(self, work: Coroutine[Any, Any, Value]) -> Value:
+        if self._closed:
+            work.close()
+            raise RuntimeError("this VLLMClient is closed: make another one")
+        try:
+            return self._wait(work)
+        except RequestError as error:
+            kind = ValueError if error.status < 500 else RuntimeError
+            raise kind(error.message) from None
+        except CancelledError:
+            raise RuntimeError("this VLLMClient was closed meanwhile") from None
+
+    def _wait(self, work: Coroutine[Any, Any, Value]) -> Value:
+        """Runs it in the engine's event loop; an interrupt of this thread ends it there, too."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        self._running.add(future)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+        finally:
+            self._running.discard(future)
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _next(deltas: AsyncGenerator[Delta, None]) -> Delta | None:
+    return await anext(deltas, None)
+
+
+async def _close(deltas: AsyncGenerator[Delta, None]) -> None:
+    await deltas.aclose()
+
+
+async def _finish(stop: Callable[[], None]) -> None:
+    stop()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=END_SECONDS)
+
+
+async def _all(engine: ChatEngine, prompts: Sequence[str | Conversation], sampling: Sampling) -> list[str]:
+    """Whole generations side by side; the first that fails ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_text(engine, prompt, sampling)) for prompt in prompts]
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def _text(engine: ChatEngine, prompt: str | Conversation, sampling: Sampling) -> str:
+    async with aclosing(engine.generate(prompt, sampling, {})) as deltas:
+        return "".join([delta.text async for delta in deltas])
+
+
+def _conversation(messages: Conversation) -> Conversation:
+    if isinstance(messages, str) or not messages or not all(isinstance(one, Mapping) for one in messages):
+        raise ValueError('messages must be a list like [{"role": "user", "content": "Hello"}]')
+    return messages
+
+
+def _sampling(temperature: float, max_tokens: int, more: Mapping[str, Any]) -> Sampling:
+    """Raises ValueError, naming each wrong argument."""
+    try:
+        return Sampling.model_validate({"temperature": temperature, "max_tokens": max_tokens, **more})
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        told = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in problems)
+        allowed = ", ".join(Sampling.model_fields)
+        raise ValueError(f"{told} (the arguments are {allowed})") from None
