@@ -63,6 +63,7 @@ test-api: .venv/.synced ## the operator against a real API server
 
 .PHONY: test-vllm
 test-vllm: .venv/.synced ## the serving layer in a real vLLM on the CPU, in Docker
+	$(KIND) tools --for compose
 	$(KIND) images
 	.venv/bin/pytest tests/serving $(PYTEST_ARGS)
 
@@ -83,6 +84,16 @@ test-integrations: .venv/.synced ## with what others make: Jaeger; not part of `
 bench: .venv/.synced ## how fast the operator is with many resources
 	$(KIND) tools --for api
 	$(PYTHON) -m tests.bench.operator_scale
+
+.PHONY: bench-serving
+bench-serving: .venv/.synced ## what the serving layer costs beside stock vLLM on the CPU
+	$(KIND) images
+	$(PYTHON) -m tests.bench.serving_overhead_cpu
+
+.PHONY: bench-fire
+bench-fire: .venv/.synced ## whether the limits hold under 10,000 requests of 200 clients
+	$(KIND) images
+	$(PYTHON) -m tests.bench.fire
 
 .PHONY: format
 format: .venv/.synced ## put the code into its form

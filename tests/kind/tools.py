@@ -56,6 +56,8 @@ class Tool:
             }
             for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
                 flags += [f"-X {package}.{name}={value}" for name, value in values.items()]
+        if self.name == "docker-compose":
+            flags.append(f"-X {self.module}/internal.Version={self.version}")
         if self.name in {"helm", "helm3"}:
             flags.append(f"-X {self.module}/internal/version.version={self.version}")
         return " ".join(flags)
@@ -119,6 +121,11 @@ NODE = (
     ),
     Tool("pause", ".", "sirocco.dev/pause", "v1", how="source", folder=NODE_BIN),
 )
+COMPOSE = Tool(
+    "docker-compose", "github.com/docker/compose/v2/cmd", "github.com/docker/compose/v2", versions.COMPOSE
+)
+"""Works as a program of its own and as the plugin behind `docker compose`."""
+
 INTEGRATIONS = (
     Tool(
         "jaeger",
@@ -136,6 +143,7 @@ GROUPS = {
     "cluster": (KUBE, KIND),
     "node": (KUBE, *NODE),
     "integrations": INTEGRATIONS,
+    "compose": (COMPOSE,),
 }
 
 

@@ -14,6 +14,8 @@ HELM = "v4.3.1"
 HELM3 = "v3.22.0"
 KUBECONFORM = "v0.8.0"
 JAEGER = "v1.76.0"
+COMPOSE = "v2.40.3"
+"""The last 2.x, which works with Debian's Docker 20.10."""
 
 PAUSE_TAGS = ("3.10", "3.10.1")
 """containerd's and kubeadm's idea of the pause image."""
