@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +19,6 @@ from pathlib import Path
 
 from tests.bench.fire_clients import Volley
 from tests.bench.fire_mix import ANN, INTERNAL, KEYS, SETTINGS, entry, shots
-from tests.kind.paths import REPOSITORY
 from tests.serving.container import Container, copy_model, start
 from tests.waiting import eventually
 
@@ -182,7 +180,6 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--clients", type=int, default=200)
     options = parser.parse_args()
-    subprocess.run([sys.executable, "-m", "tests.kind", "images"], cwd=REPOSITORY, check=True)
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         folder.chmod(0o755)

@@ -10,8 +10,6 @@ import argparse
 import asyncio
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -23,7 +21,6 @@ from random import Random
 from tests.bench.fire_mix import ANN, ORIGIN, entry
 from tests.bench.wire import connect, head
 from tests.kind import docker
-from tests.kind.paths import REPOSITORY
 from tests.serving.container import Container, copy_model, start
 
 IMAGE = "sirocco/serving-cpu:dev"
@@ -192,7 +189,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=8, help="how long rounds go on (8)")
     options = parser.parse_args()
-    subprocess.run([sys.executable, "-m", "tests.kind", "images"], cwd=REPOSITORY, check=True)
     with tempfile.TemporaryDirectory() as text, ExitStack() as stack:
         folder = Path(text)
         folder.chmod(0o755)
