@@ -122,7 +122,11 @@ NODE = (
     Tool("pause", ".", "sirocco.dev/pause", "v1", how="source", folder=NODE_BIN),
 )
 COMPOSE = Tool(
-    "docker-compose", "github.com/docker/compose/v2/cmd", "github.com/docker/compose/v2", versions.COMPOSE
+    "docker-compose",
+    "github.com/docker/compose/v2/cmd",
+    "github.com/docker/compose/v2",
+    versions.COMPOSE,
+    how="dependency",
 )
 """Works as a program of its own and as the plugin behind `docker compose`."""
 
