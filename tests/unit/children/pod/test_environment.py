@@ -37,11 +37,18 @@ def test_a_proxy_or_mirror_of_the_users_reaches_the_download() -> None:
     assert environment(download(engine={"env": given})) == {"HF_ENDPOINT": "http://mirror"}
 
 
-def test_traces_are_filed_under_the_models_name_and_sampled_as_asked() -> None:
-    spec = {"tracing": {"endpoint": "http://collector:4317", "sampleRatio": 0.25}}
-    assert environment(engine(**spec)) == {
+def test_traces_are_filed_under_the_models_name_and_pod_and_sampled_as_asked() -> None:
+    traced = engine(tracing={"endpoint": "http://collector:4317", "sampleRatio": 0.25})
+    # Kubernetes puts in for $(…) only what comes before.
+    name = {
+        "name": "SIROCCO_POD_NAME",
+        "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
+    }
+    assert traced["env"].pop(0) == name
+    assert environment(traced) == {
         **OURS,
         "OTEL_SERVICE_NAME": "mistral",
+        "OTEL_RESOURCE_ATTRIBUTES": "k8s.namespace.name=models,k8s.pod.name=$(SIROCCO_POD_NAME)",
         "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
         "OTEL_TRACES_SAMPLER_ARG": "0.25",
     }

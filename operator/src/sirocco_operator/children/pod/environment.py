@@ -9,6 +9,7 @@ from sirocco_operator.children.times import STARTUP_BUDGET
 
 # The variable that OpenTelemetry's exporters read their headers from, and the Secret's entry with it.
 COLLECTOR_HEADERS: Final = "OTEL_EXPORTER_OTLP_HEADERS"
+POD_NAME: Final = "SIROCCO_POD_NAME"
 
 
 def engine_environment(model: InferenceModel) -> list[dict[str, Any]]:
@@ -24,7 +25,8 @@ def engine_environment(model: InferenceModel) -> list[dict[str, Any]]:
     if model.spec.device is Device.CPU:
         # Binding threads to cores needs the node's topology, which a pod may not read.
         ours["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
-    return [*as_list({**_tracing(model), **users_environment(model), **ours}), *_collector_headers(model)]
+    plain = as_list({**_tracing(model), **users_environment(model), **ours})
+    return [*_from_elsewhere(model), *plain]
 
 
 def _tracing(model: InferenceModel) -> dict[str, str]:
@@ -33,18 +35,24 @@ def _tracing(model: InferenceModel) -> dict[str, str]:
         return {}
     return {
         "OTEL_SERVICE_NAME": model.metadata.name,
+        "OTEL_RESOURCE_ATTRIBUTES": f"k8s.namespace.name={model.metadata.namespace},"
+        f"k8s.pod.name=$({POD_NAME})",
         # A request that comes with a trace is traced as its caller decided.
         "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
         "OTEL_TRACES_SAMPLER_ARG": f"{model.spec.tracing.sample_ratio:g}",
     }
 
 
-def _collector_headers(model: InferenceModel) -> list[dict[str, Any]]:
-    """What a collector asks for; only the kubelet reads it."""
-    if model.spec.tracing is None or (secret := model.spec.tracing.headers_secret_name) is None:
+def _from_elsewhere(model: InferenceModel) -> list[dict[str, Any]]:
+    """What only the kubelet knows of a traced pod: its name, and what its collector asks for."""
+    if model.spec.tracing is None:
         return []
-    reference = {"name": secret, "key": COLLECTOR_HEADERS}
-    return [{"name": COLLECTOR_HEADERS, "valueFrom": {"secretKeyRef": reference}}]
+    field = {"apiVersion": "v1", "fieldPath": "metadata.name"}
+    found = [{"name": POD_NAME, "valueFrom": {"fieldRef": field}}]
+    if (secret := model.spec.tracing.headers_secret_name) is not None:
+        reference = {"name": secret, "key": COLLECTOR_HEADERS}
+        found.append({"name": COLLECTOR_HEADERS, "valueFrom": {"secretKeyRef": reference}})
+    return found
 
 
 def users_environment(model: InferenceModel) -> dict[str, str]:
