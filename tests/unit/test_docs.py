@@ -55,3 +55,15 @@ def test_the_sample_on_the_page_for_owners_is_accepted() -> None:
     document = yaml.safe_load(sample)
     assert problems(document) == []
     assert parse(document).spec.access.keys_secret_name is not None
+
+
+def test_the_sample_on_the_page_of_traces_is_accepted() -> None:
+    page = (ROOT / "docs" / "traces.md").read_text(encoding="utf-8")
+    (sample,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    document = yaml.safe_load(sample)
+    assert problems(document) == []
+    tracing = parse(document).spec.tracing
+    assert tracing is not None
+    assert {f"`tracing.{field}`" for field in document["spec"]["tracing"]} == set(
+        re.findall(r"`tracing\.\w+`", page)
+    )
