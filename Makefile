@@ -44,7 +44,7 @@ test: ## lint and every test, in the order of the targets below; stops at the fi
 lint: .venv/.synced ## ruff, mypy and the layers of imports
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy operator/src serving/src tests
+	.venv/bin/mypy operator/src serving/src tests examples
 	.venv/bin/lint-imports
 
 .PHONY: test-unit
