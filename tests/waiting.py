@@ -1,5 +1,6 @@
 """The one way in which tests wait: a condition is looked at until it holds or its time is over."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -30,3 +31,13 @@ def eventually(
             wanted = describe if isinstance(describe, str) else describe()
             raise AssertionError(f"waited {deadline:g} s for {wanted}; last seen: {seen}")
         time.sleep(interval)
+
+
+async def eventually_beside(condition: Callable[[], bool], deadline: float) -> None:
+    """Look at `condition` until it is true, while the loop's other tasks go on; raises TimeoutError.
+
+    `deadline` is in seconds.
+    """
+    async with asyncio.timeout(deadline):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)

@@ -97,7 +97,7 @@ def _start() -> None:
     def ready_or_dead() -> bool:
         return process.poll() is not None or docker.answers()
 
-    wait_for("dockerd answers", ready_or_dead, 90, advice=f"See {LOG}.")
+    wait_for("dockerd to answer", ready_or_dead, 90, advice=f"See {LOG}.")
     if process.poll() is not None:
         raise StepError(f"dockerd ended with status {process.returncode}; {LOG} ends with:\n{log_tail(LOG)}")
 
@@ -130,7 +130,7 @@ def stop_docker() -> None:
         if pid is not None:
             os.kill(pid, signal.SIGTERM)
             wait_for(
-                "dockerd has ended", lambda: _gone(pid), 60, advice=f"End process {pid} by hand, see {LOG}."
+                "dockerd to end", lambda: _gone(pid), 60, advice=f"End process {pid} by hand, see {LOG}."
             )
         leftovers.clear(DATA)
         network.restore(json.loads(STATE.read_text())["network"])

@@ -31,7 +31,7 @@ def clear(data: Path) -> None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     advice = f"End these processes by hand: {', '.join(map(str, left))}."
-    wait_for("containers of a dead dockerd have ended", lambda: not _processes(containers), 30, advice=advice)
+    wait_for("containers of a dead dockerd to end", lambda: not _processes(containers), 30, advice=advice)
     unmount_below(data, RUN)
     for name in SOCKETS:
         (RUN.parent / name).unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.kind.paths import CACHE, LOGS
+from tests.waiting import eventually
 
 PROGRESS_SECONDS = 10
 
@@ -117,12 +118,11 @@ def log_tail(path: Path, lines: int = 25) -> str:
 
 
 def wait_for(what: str, condition: Callable[[], bool], seconds: float, *, advice: str) -> None:
-    """Poll a condition every half second; raise StepError with the advice when time is up."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise StepError(f"{what}: not so after {seconds:.0f} s. {advice}")
-        time.sleep(0.5)
+    """Look at a condition every half second; raise StepError with the advice when time is up."""
+    try:
+        eventually(condition, seconds, what, interval=0.5)
+    except AssertionError as error:
+        raise StepError(f"{error}. {advice}") from None
 
 
 def output_of(

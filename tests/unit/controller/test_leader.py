@@ -6,10 +6,14 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from sirocco_operator.controller.leader import Conflict, Fenced, Leadership, Record
+from tests.waiting import eventually_beside
 
 pytestmark = pytest.mark.unit
 
 SECONDS = 0.3
+# A duration that a slow machine can keep, and as many renewals as take longer than it.
+LONG = 1.5
+RENEWALS = 6
 
 
 @dataclass
@@ -19,6 +23,7 @@ class Lease:
     record: Record | None = None
     down: bool = False
     versions: int = 0
+    refused: int = 0
     writes: list[str] = field(default_factory=list)
 
     async def read(self, seconds: float) -> Record | None:
@@ -28,8 +33,10 @@ class Lease:
 
     async def write(self, record: Record, seconds: float) -> Record:
         if self.down:
+            self.refused += 1
             raise OSError("down")
         if record.version != (self.record.version if self.record else ""):
+            self.refused += 1
             raise Conflict("changed")
         self.versions += 1
         self.writes.append(record.holder)
@@ -142,13 +149,13 @@ def test_an_outage_ends_the_leadership() -> None:
 def test_a_short_outage_does_not_end_the_leadership() -> None:
     async def test() -> None:
         lease = Lease()
-        leadership = Leadership(lease, "a", 1.0)
+        leadership = Leadership(lease, "a", LONG)
         await leadership.acquire()
         holding = asyncio.create_task(leadership.hold())
         lease.down = True
-        await asyncio.sleep(0.3)
+        await eventually_beside(lambda: lease.refused > 0, 10)
         lease.down = False
-        await asyncio.sleep(1.0)
+        await eventually_beside(lambda: len(lease.writes) > RENEWALS, 10)
         assert leadership.leads
         assert not holding.done()
         holding.cancel()
@@ -174,12 +181,13 @@ def test_a_lease_that_another_took_ends_the_leadership_at_once() -> None:
 def test_a_renewal_whose_answer_was_lost_does_not_end_the_leadership() -> None:
     async def test() -> None:
         lease = Lease()
-        leadership = Leadership(lease, "a", 1.0)
+        leadership = Leadership(lease, "a", LONG)
         await leadership.acquire()
         assert lease.record is not None
         lease.record = replace(lease.record, version="lost")
         holding = asyncio.create_task(leadership.hold())
-        await asyncio.sleep(1.5)
+        await eventually_beside(lambda: len(lease.writes) > RENEWALS, 10)
+        assert lease.refused == 1
         assert leadership.leads
         holding.cancel()
 

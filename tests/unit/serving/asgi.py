@@ -1,11 +1,15 @@
 """Calls an ASGI app without a server."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.types import ASGIApp, Message
+
+from tests.waiting import eventually_beside
+
+DEADLINE = 10.0
 
 
 @dataclass
@@ -103,3 +107,13 @@ def answering(status: int = 200, headers: Mapping[str, str] | None = None) -> AS
         await send({"type": "http.response.body", "body": b"inner", "more_body": False})
 
     return app
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Waits for a condition beside the requests that are under way."""
+    await eventually_beside(condition, DEADLINE)
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    """Runs a scenario, with an end to its patience."""
+    asyncio.run(asyncio.wait_for(scenario, 3 * DEADLINE))

@@ -2,16 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 from prometheus_client import REGISTRY
 
 from sirocco_serving.middleware.admission import Admission
 from sirocco_serving.request_state import Identity, queue_seconds, set_identity
-from tests.unit.serving.asgi import Exchange, exchange
-
-DEADLINE = 10.0
+from tests.unit.serving.asgi import DEADLINE, Exchange, eventually, exchange, run
 
 
 class Server:
@@ -60,16 +57,6 @@ class Server:
         """Cancels a request's task, as a server that ends does."""
         self._tasks[name].cancel()
         return self._tasks[name]
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-
-
-def run(scenario: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 3 * DEADLINE))
 
 
 def queued() -> float:

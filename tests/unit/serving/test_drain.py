@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,9 +11,7 @@ from starlette.types import Message
 
 from sirocco_serving.config import DrainSettings
 from sirocco_serving.middleware.drain import Drain, Phase
-from tests.unit.serving.asgi import Exchange, answering, call, exchange
-
-DEADLINE = 10.0
+from tests.unit.serving.asgi import DEADLINE, Exchange, answering, call, eventually, exchange, run
 
 
 class Server:
@@ -44,16 +41,6 @@ class Server:
         """Begins to drain and waits until new requests are refused."""
         self.drain.begin()
         await eventually(lambda: self.drain._phase is Phase.REFUSING)
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-
-
-def run(scenario: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 3 * DEADLINE))
 
 
 def test_while_serving_connections_are_kept() -> None:
