@@ -59,6 +59,16 @@ def condition(kind: str, status: str, **more: str) -> Object:
     return {"type": kind, "status": status, **more}
 
 
+def pending(state: Object) -> Object:
+    """A scheduled pod whose download is in that state."""
+    download = {"name": "download", "ready": False, "restartCount": 0, "image": "x", "imageID": "x"}
+    return {
+        "phase": "Pending",
+        "conditions": [condition("PodScheduled", "True"), condition("Ready", "False")],
+        "initContainerStatuses": [{**download, "state": state}],
+    }
+
+
 class Progress(BaseHTTPRequestHandler):
     """The downloader's answer."""
 
@@ -121,20 +131,9 @@ def test_a_download_is_told_in_bytes(client: Client, namespace: str) -> None:
         client,
         pod,
         {
-            "phase": "Pending",
+            **pending({"running": {"startedAt": "2026-01-01T00:00:00Z"}}),
             "podIP": POD_ADDRESS,
             "podIPs": [{"ip": POD_ADDRESS}],
-            "conditions": [condition("PodScheduled", "True"), condition("Ready", "False")],
-            "initContainerStatuses": [
-                {
-                    "name": "download",
-                    "ready": False,
-                    "restartCount": 0,
-                    "image": "x",
-                    "imageID": "x",
-                    "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
-                }
-            ],
         },
     )
     status = wait_reason(client, namespace, "Downloading")
@@ -171,24 +170,7 @@ def test_an_event_of_a_pod_explains_what_it_waits_for(client: Client, namespace:
         }
     )
     place(client, pod)
-    tell(
-        client,
-        pod,
-        {
-            "phase": "Pending",
-            "conditions": [condition("PodScheduled", "True"), condition("Ready", "False")],
-            "initContainerStatuses": [
-                {
-                    "name": "download",
-                    "ready": False,
-                    "restartCount": 0,
-                    "image": "x",
-                    "imageID": "",
-                    "state": {"waiting": {"reason": "PodInitializing"}},
-                }
-            ],
-        },
-    )
+    tell(client, pod, pending({"waiting": {"reason": "PodInitializing"}}))
     status = wait_reason(client, namespace, "PullingImage")
     assert "example.com/serving:1" in status["message"]
 

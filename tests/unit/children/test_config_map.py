@@ -7,33 +7,12 @@ import pytest
 
 from sirocco_serving.config import Settings as ServingSettings
 from tests.unit.children.rendering import a_model, children, template
+from tests.unit.serving_json import DEFAULTS
 
 pytestmark = pytest.mark.unit
 
 
 SERVING_CONFIG = "inference.sirocco.dev/serving-config"
-DEFAULTS: dict[str, Any] = {
-    "model": "mistral",
-    "drain": {"settle_seconds": 6, "timeout_seconds": 600},
-    "generation": {"temperature": 0.7, "top_p": 0.95, "max_tokens": 256},
-    "limits": {
-        "body_bytes": 10485760,
-        "prompts": 64,
-        "prompt_tokens": None,
-        "new_tokens": None,
-        "in_flight": None,
-        "queue": 256,
-        "queue_seconds": 30,
-    },
-    "access": {
-        "keys_folder": None,
-        "internal_key_file": None,
-        "allowed_origins": [],
-        "denied_patterns": [],
-    },
-    "answer_cache": None,
-    "tracing": None,
-}
 # Each field of the resource, and what it changes in the settings.
 FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "engine.generation.temperature": (

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sirocco_serving.config import PATH_VARIABLE, read_settings
+from tests.unit.serving_json import DEFAULTS
 
 
 def settings_error(path: Path) -> str:
@@ -70,18 +71,7 @@ def test_a_wrong_file_is_refused_with_the_field(tmp_path: Path, content: str, to
 
 def test_the_whole_file_is_understood(tmp_path: Path) -> None:
     content = {
-        "model": "mistral",
-        "drain": {"settle_seconds": 6, "timeout_seconds": 600},
-        "generation": {"temperature": 0.7, "top_p": 0.95, "max_tokens": 256},
-        "limits": {
-            "body_bytes": 10485760,
-            "prompts": 64,
-            "prompt_tokens": None,
-            "new_tokens": None,
-            "in_flight": None,
-            "queue": 256,
-            "queue_seconds": 30.0,
-        },
+        **DEFAULTS,
         "access": {
             "keys_folder": None,
             "internal_key_file": None,
