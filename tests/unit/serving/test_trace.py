@@ -1,6 +1,7 @@
 """A request's span: it joins the caller's trace, hands it on, and tells no text."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -164,6 +165,15 @@ def test_spans_reach_a_collector() -> None:
     finally:
         server.stop(None)
     assert collector.names == ["/generate"]
+
+
+def test_that_spans_cannot_be_sent_is_told_seldom(caplog: pytest.LogCaptureFixture) -> None:
+    provider(TracingSettings(endpoint="http://127.0.0.1:1"), "mistral").shutdown()
+    logger = logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter")
+    for seconds in range(3):
+        logger.warning("retrying in %s s", seconds)
+        logger.error("given up after %s s", seconds)
+    assert caplog.messages == ["retrying in 0 s", "given up after 0 s"]
 
 
 def test_the_stack_traces_only_where_the_settings_say_so() -> None:

@@ -1,5 +1,8 @@
 """One span a request, sent to an OTLP collector; vLLM's own spans become its children."""
 
+import logging
+import time
+
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -14,6 +17,28 @@ from sirocco_serving.middleware.allowlist import PATHS, PROBES
 from sirocco_serving.request_state import identity, queue_seconds, refused, usage
 
 _CONTEXT = (b"traceparent", b"tracestate")
+# Where the SDK tells that spans could not be sent, ours or vLLM's own in the same process.
+_TROUBLE = ("opentelemetry.exporter.otlp.proto.grpc.exporter", "opentelemetry.sdk._shared_internal")
+
+
+class Seldom(logging.Filter):
+    """Lets each kind of message through once in so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this record is told."""
+        kind, now = str(record.msg), time.monotonic()
+        if now - self._told.get(kind, -self._seconds) < self._seconds:
+            return False
+        self._told[kind] = now
+        return True
+
+
+_SELDOM = Seldom(60)
 
 
 def provider(settings: TracingSettings, model: str | None, *, export: bool = True) -> TracerProvider:
@@ -23,6 +48,8 @@ def provider(settings: TracingSettings, model: str | None, *, export: bool = Tru
         resource=Resource.create({SERVICE_NAME: model or "sirocco"}),
     )
     if export:
+        for name in _TROUBLE:
+            logging.getLogger(name).addFilter(_SELDOM)
         plain = settings.endpoint.startswith("http://")
         made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(settings.endpoint, insecure=plain)))
     return made

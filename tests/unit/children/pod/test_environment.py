@@ -51,6 +51,7 @@ def test_traces_are_filed_under_the_models_name_and_pod_and_sampled_as_asked() -
         "OTEL_RESOURCE_ATTRIBUTES": "k8s.namespace.name=models,k8s.pod.name=$(SIROCCO_POD_NAME)",
         "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
         "OTEL_TRACES_SAMPLER_ARG": "0.25",
+        "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "5",
     }
 
 

@@ -40,6 +40,8 @@ def _tracing(model: InferenceModel) -> dict[str, str]:
         # A request that comes with a trace is traced as its caller decided.
         "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
         "OTEL_TRACES_SAMPLER_ARG": f"{model.spec.tracing.sample_ratio:g}",
+        # Seconds: spans that are left at the end must not outlast the pod's grace period.
+        "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "5",
     }
 
 
