@@ -6,8 +6,8 @@ With the sampling defaults of the HTTP API; on a CPU or on GPUs, as the installe
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
-from contextlib import aclosing
+from concurrent.futures import CancelledError
+from contextlib import aclosing, suppress
 from typing import Any, Protocol, Self, TypeVar, overload
 
 from pydantic import ValidationError
@@ -18,7 +18,7 @@ from sirocco_serving.sampling import Sampling
 
 Value = TypeVar("Value")
 
-# What the engine leaves behind ends within moments.
+# What is cancelled ends within moments.
 END_SECONDS = 10.0
 
 
@@ -60,7 +60,6 @@ class VLLMClient:
         self._thread = threading.Thread(target=self._loop.run_forever, name="vllm-client", daemon=True)
         self._thread.start()
         self._closed = False
-        self._running: set[Future[Any]] = set()
         try:
             self._engine, self._stop = self._wait(self._start(arguments))
         except BaseException:
@@ -118,8 +117,6 @@ class VLLMClient:
         if self._closed:
             return
         self._closed = True
-        for future in tuple(self._running):
-            future.cancel()
         try:
             self._wait(_finish(self._stop))
         finally:
@@ -166,14 +163,11 @@ class VLLMClient:
     def _wait(self, work: Coroutine[Any, Any, Value]) -> Value:
         """Runs it in the engine's event loop; an interrupt of this thread ends it there, too."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        self._running.add(future)
         try:
             return future.result()
         except BaseException:
             future.cancel()
             raise
-        finally:
-            self._running.discard(future)
 
     def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -186,16 +180,19 @@ async def _next(deltas: AsyncGenerator[Delta, None]) -> Delta | None:
 
 
 async def _close(deltas: AsyncGenerator[Delta, None]) -> None:
-    await deltas.aclose()
+    # A step that was interrupted is ending the generation already, which makes this an error.
+    with suppress(RuntimeError):
+        await deltas.aclose()
 
 
 async def _finish(stop: Callable[[], None]) -> None:
-    stop()
+    """Ends what is in flight, then the engine."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
     if left:
         await asyncio.wait(left, timeout=END_SECONDS)
+    stop()
 
 
 async def _all(engine: ChatEngine, prompts: Sequence[str | Conversation], sampling: Sampling) -> list[str]:
