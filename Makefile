@@ -62,10 +62,10 @@ test-api: .venv/.synced ## the operator against a real API server
 	.venv/bin/pytest tests/api $(PYTEST_ARGS)
 
 .PHONY: test-vllm
-test-vllm: .venv/.synced ## the serving layer in a real vLLM on the CPU, in Docker
+test-vllm: .venv/.synced ## the serving layer in a real vLLM on the CPU, in Docker and its compose
 	$(KIND) tools --for compose
 	$(KIND) images
-	.venv/bin/pytest tests/serving $(PYTEST_ARGS)
+	.venv/bin/pytest tests/serving tests/compose $(PYTEST_ARGS)
 
 .PHONY: test-e2e
 test-e2e: .venv/.synced ## everything in a kind cluster, with a real vLLM
@@ -76,8 +76,9 @@ test-e2e: .venv/.synced ## everything in a kind cluster, with a real vLLM
 
 .PHONY: test-integrations
 test-integrations: .venv/.synced ## with what others make: Jaeger; not part of `make test`
-	$(KIND) tools --for integrations
-	$(KIND) images
+	$(KIND) tools --for chart --for integrations
+	$(KIND) up --gpus $(GPUS)
+	$(KIND) load
 	.venv/bin/pytest tests/integrations $(PYTEST_ARGS)
 
 .PHONY: bench
