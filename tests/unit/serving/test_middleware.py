@@ -42,7 +42,7 @@ def test_other_paths_are_404_in_the_one_error_shape(path: str) -> None:
     assert set(json.loads(answer.text)["error"]) == {"message", "type", "param", "code"}
 
 
-def test_a_websocket_is_closed_without_reaching_the_app() -> None:
+def test_a_websocket_is_404_without_reaching_the_app() -> None:
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -52,7 +52,9 @@ def test_a_websocket_is_closed_without_reaching_the_app() -> None:
         return {"type": "websocket.connect"}
 
     asyncio.run(Allowlist(answering())({"type": "websocket", "path": "/generate"}, receive, send))
-    assert [message["type"] for message in sent] == ["websocket.close"]
+    start, body = sent
+    assert (start["type"], start["status"]) == ("websocket.http.response.start", 404)
+    assert json.loads(body["body"])["error"]["code"] == "not_found"
 
 
 def test_no_metric_of_ours_is_named_like_vllms() -> None:

@@ -19,7 +19,7 @@ def generates(scope: Scope) -> bool:
 
 
 class Allowlist:
-    """Answers 404 for every path outside `PATHS`, but for the internal key, and closes every WebSocket."""
+    """Answers 404 for every path outside `PATHS`, but for the internal key, and for every WebSocket."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -28,11 +28,10 @@ class Allowlist:
         """Passes a request on, or answers it."""
         if scope["type"] == "lifespan" or (scope["type"] == "http" and _open(scope)):
             await self._app(scope, receive, send)
-        elif scope["type"] == "http":
+        else:
+            # A WebSocket's handshake, too: until it is accepted it is answered as any request.
             message = f"There is no such path here. The paths are {', '.join(sorted(PATHS))}."
             await RequestError(404, "not_found", message).answer(scope, receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1008, "reason": "no WebSockets here"})
 
 
 def _open(scope: Scope) -> bool:
