@@ -82,12 +82,32 @@ def test_a_wrong_value_ends_with_status_2_and_the_variables_name(
     stack: Stack, variables: dict[str, str], tmp_path: Path
 ) -> None:
     wrong = write_variables(tmp_path / ".env", variables | {"GPU_MEMORY_UTILIZATION": "90%"})
-    done = Stack(f"{stack.name}-wrong", wrong).compose("run", "--rm", "--no-TTY", "model")
+    project = Stack(f"{stack.name}-wrong", wrong)
+    try:
+        done = project.compose("run", "--rm", "--no-TTY", "model")
+    finally:
+        project.down()
     assert done.returncode == 2
     lines = [line for line in (done.stdout + done.stderr).splitlines() if "sirocco" in line and ":" in line]
     assert lines[-1] == (
         "sirocco launch: GPU_MEMORY_UTILIZATION: must be a share of each GPU's memory, above 0 to 1, e.g. 0.9"
     )
+
+
+def test_a_hub_that_does_not_answer_is_told_of(
+    stack: Stack, variables: dict[str, str], tmp_path: Path
+) -> None:
+    hub = {"MODEL_ID": "org/name", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    project = Stack(f"{stack.name}-hub", write_variables(tmp_path / ".env", variables | hub))
+    try:
+        done = project.compose("run", "--rm", "--no-TTY", "model")
+    finally:
+        project.down()
+    # The volume of the weights was made and could be written: the lock in it comes first.
+    told = "sirocco launch: MODEL_ID: the hub does not answer: give the container a way to it, or a mirror in"
+    assert told in done.stdout + done.stderr
+    assert TOKEN not in done.stdout + done.stderr
+    assert done.returncode == 1
 
 
 def test_gpus_are_reserved_unless_the_file_for_cpus_is_named(
