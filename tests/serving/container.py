@@ -84,8 +84,12 @@ class Container:
         samples = [text for text in self.ask("GET", "/metrics").text.splitlines() if text.startswith(line)]
         return sum(float(sample.rpartition(" ")[2]) for sample in samples)
 
-    def wait_until_ready(self, deadline: float, path: str = "/ready") -> None:
-        """Waits for `/ready` and keeps what was answered until then; stock vLLM has `/health` alone."""
+    def wait_until_ready(self, deadline: float, path: str = "/ready", key: str = "") -> None:
+        """Waits for `/ready` and keeps what was answered until then; stock vLLM has `/health` alone.
+
+        `key` is the internal one, where metrics ask for it.
+        """
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
 
         def ready() -> bool:
             try:
@@ -94,7 +98,7 @@ class Container:
                 assert self.running(), f"the server ended:\n{self.logs()}"
                 return False
             if not self.first_metrics:
-                self.first_metrics = self.ask("GET", "/metrics").text
+                self.first_metrics = self.ask("GET", "/metrics", headers=headers).text
             if status != 200:
                 self.early.append(status)
             return status == 200
