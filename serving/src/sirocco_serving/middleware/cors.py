@@ -1,9 +1,11 @@
 """Which pages of other origins may read answers: the headers of CORS, on errors too."""
 
+from collections.abc import Awaitable
+
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Send
 
 from sirocco_serving.errors import RequestError
 
@@ -33,6 +35,12 @@ class Cors(CORSMiddleware):
         super().__init__(
             app, allow_origins=origins, allow_methods=METHODS, allow_headers=["*"], expose_headers=EXPOSED
         )
+
+    def send(self, message: Message, send: Send, request_headers: Headers) -> Awaitable[None]:  # type: ignore[override]
+        """Adds the headers at an answer's start alone. See CORSMiddleware."""
+        if message["type"] != "http.response.start":
+            return send(message)
+        return super().send(message, send, request_headers)
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """The answer to a preflight. See CORSMiddleware."""

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any
 
@@ -106,11 +106,11 @@ class Drain:
         return self._phase is Phase.REFUSING and path not in PROBES
 
     def _closing(self, send: Send) -> Send:
-        async def close(message: Message) -> None:
+        def close(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start" and self._phase is not Phase.SERVING:
                 message.setdefault("headers", [])
                 MutableHeaders(scope=message)["connection"] = "close"
-            await send(message)
+            return send(message)
 
         return close
 

@@ -1,6 +1,7 @@
 """Counts, times and logs every request but probes and scrapes, up to the last byte of its answer."""
 
 import time
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,9 +33,9 @@ class Observe:
         scope.setdefault("state", {})
         answer = Answer()
 
-        async def watch(message: Message) -> None:
+        def watch(message: Message) -> Awaitable[None]:
             answer.saw(message)
-            await send(message)
+            return send(message)
 
         metrics.IN_FLIGHT.inc()
         try:

@@ -5,6 +5,7 @@ Windows are fixed and begin with a key's first request; each pod counts for itse
 
 import math
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from limits import RateLimitItemPerMinute
@@ -73,11 +74,12 @@ class Rates:
         return RequestError(429, f"{rate.kind}_per_minute", message, retry_after_seconds=max(1, seconds))
 
     def _telling(self, rates: list[_Rate], send: Send) -> Send:
-        async def tell(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                told = [pair for rate in rates for pair in await self._headers(rate)]
-                message = {**message, "headers": [*message.get("headers", ()), *told]}
-            await send(message)
+        async def begin(message: Message) -> None:
+            told = [pair for rate in rates for pair in await self._headers(rate)]
+            await send({**message, "headers": [*message.get("headers", ()), *told]})
+
+        def tell(message: Message) -> Awaitable[None]:
+            return begin(message) if message["type"] == "http.response.start" else send(message)
 
         return tell
 

@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -51,7 +52,12 @@ class _Answer:
         self._held: Message | None = None
         self._body = b""
 
-    async def pass_on(self, message: Message) -> None:
+    def pass_on(self, message: Message) -> Awaitable[None]:
+        if self._began:
+            return self._send(message)
+        return self._look(message)
+
+    async def _look(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             if message["status"] >= 400 and self._scope["path"] in PATHS and refused(self._scope) is None:
                 self._held = message

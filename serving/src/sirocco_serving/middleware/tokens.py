@@ -1,5 +1,6 @@
 """How many tokens a request to vLLM's own routes took, for the rates, the log and the metrics."""
 
+from collections.abc import Awaitable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,11 +25,11 @@ class Tokens:
             return
         events = 0
 
-        async def count(message: Message) -> None:
+        def count(message: Message) -> Awaitable[None]:
             nonlocal events
             if message.get("body", b"").startswith(b"data: "):
                 events += 1
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, count)

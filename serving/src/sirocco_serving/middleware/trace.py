@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Awaitable
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
@@ -88,13 +89,13 @@ class Trace:
             await self._traced(span, scope, receive, send)
 
     async def _traced(self, span: Span, scope: Scope, receive: Receive, send: Send) -> None:
-        async def watch(message: Message) -> None:
+        def watch(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 status: int = message["status"]
                 span.set_attribute("http.response.status_code", status)
                 if status >= 500:
                     span.set_status(StatusCode.ERROR)
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, watch)
