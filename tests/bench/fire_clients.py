@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,8 +26,8 @@ class Volley:
 
     port: int
     shots: Sequence[Shot]
-    # How many had each answer, by the kind of request.
-    answers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    # How many seconds each answer took, by the kind of request and the answer.
+    answers: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     # Sentences, each about an answer that breaks the contract.
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -52,7 +52,7 @@ class Volley:
 
     async def _client(self, rest: Iterator[Shot]) -> None:
         for shot in rest:
-            label = "broken"
+            label, began = "broken", time.monotonic()
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     label = await self._one(shot)
@@ -62,7 +62,7 @@ class Volley:
                 self._note(shot, f"no answer within {ANSWER_SECONDS:g} s")
             except (CutError, OSError, ValueError) as error:
                 self._note(shot, f"{type(error).__name__}: {error}")
-            self.answers[shot.kind, label] += 1
+            self.answers[shot.kind, label].append(time.monotonic() - began)
             self.done += 1
 
     def _note(self, shot: Shot, sentence: str) -> None:

@@ -164,7 +164,8 @@ def main() -> None:
                     figures = load(options.model, concurrency, requests, *tokens, concurrency, result)
                     found[which].setdefault(concurrency, []).append(figures)
                     print(f"{which}: c={concurrency}: {figures}", flush=True)
-    table(found, [concurrency for concurrency, _ in loads])
+    if all(found.values()):
+        table(found, [concurrency for concurrency, _ in loads])
 
 
 def table(found: Mapping[str, Mapping[int, list[Figures]]], concurrencies: Sequence[int]) -> None:
