@@ -24,8 +24,6 @@ from tests.waiting import eventually
 
 IMAGE = "sirocco/serving-cpu:dev"
 START_SECONDS = 400.0
-# A second thread would only wait, spinning, while the API server has the other core.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
 IDLE_SECONDS = 60.0
 TOLD_SECONDS = 10.0
 # What a heap may wander by; a kilobyte kept of each of 10,000 requests would be as much.
@@ -120,9 +118,7 @@ def server(model: Path, folder: Path) -> Iterator[Container]:
         (keys / name).write_text(entry(key, **fields))
     (internal / "key").write_text(INTERNAL)
     options = [f"--volume={keys}:/etc/sirocco-keys:ro", f"--volume={internal}:/etc/sirocco-internal:ro"]
-    with start(
-        IMAGE, model, settings, json.dumps(SETTINGS), environment=ENVIRONMENT, options=options
-    ) as container:
+    with start(IMAGE, model, settings, json.dumps(SETTINGS), options=options) as container:
         container.wait_until_ready(START_SECONDS)
         yield container
 

@@ -25,8 +25,6 @@ from tests.serving.container import Container, copy_model, start
 
 IMAGE = "sirocco/serving-cpu:dev"
 START_SECONDS = 400.0
-# The engine has one core, the API server and this program the other.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
 WORDS_IN = 96
 TOKENS_OUT = 32
 # Concurrency, and requests in one round.
@@ -127,11 +125,9 @@ def servers(stack: ExitStack, folder: Path) -> tuple[Target, Target]:
         f"--volume={folder}/internal:/etc/sirocco-internal:ro",
     ]
     model = copy_model(folder / "model")
-    stock = stack.enter_context(start(IMAGE, model, folder / "stock", environment=ENVIRONMENT, stock=True))
+    stock = stack.enter_context(start(IMAGE, model, folder / "stock", stock=True))
     stock.wait_until_ready(START_SECONDS, "/health")
-    ours = stack.enter_context(
-        start(IMAGE, model, folder / "ours", json.dumps(SETTINGS), environment=ENVIRONMENT, options=options)
-    )
+    ours = stack.enter_context(start(IMAGE, model, folder / "ours", json.dumps(SETTINGS), options=options))
     ours.wait_until_ready(START_SECONDS)
     return Target(stock), Target(ours)
 
