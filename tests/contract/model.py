@@ -31,11 +31,11 @@ def manifest(name: str, namespace: str) -> dict[str, Any]:
                 "enforceEager": True,
                 "env": [
                     {"name": "VLLM_CPU_KVCACHE_SPACE", "value": "1"},
-                    {"name": "OMP_NUM_THREADS", "value": "2"},
+                    {"name": "OMP_NUM_THREADS", "value": "1"},
                 ],
                 "generation": {"temperature": 0, "maxTokens": DEFAULT_TOKENS},
             },
-            "resources": {"requests": {"cpu": "250m", "memory": "2Gi"}, "limits": {"memory": "6Gi"}},
+            "resources": {"requests": {"cpu": "100m", "memory": "2Gi"}, "limits": {"memory": "6Gi"}},
             "access": {
                 "keysSecretName": KEYS_SECRET,
                 "allowedOrigins": [ORIGIN],

@@ -60,7 +60,9 @@ class Server:
         url = self.url + "/generate"
         with self.client.stream("POST", url, json=LONG, headers=self.headers(key)) as answer:
             assert answer.status_code == 200, answer.read()
-            assert next(answer.iter_lines()).startswith("data: ")
+            # Kept until the end: httpx closes the connection with its iterator.
+            lines = answer.iter_lines()
+            assert next(lines).startswith("data: ")
             yield answer
 
     def openai(self, key: str = ALICE, **options: Any) -> OpenAI:
