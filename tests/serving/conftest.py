@@ -74,16 +74,12 @@ def container(
     internal = tmp_path_factory.mktemp("internal")
     internal.chmod(0o755)
     (internal / INTERNAL_KEY).write_text(INTERNAL_KEY_TEXT)
-    # Two threads would wait for each other whenever something else has one of two cores.
-    threads = {"OMP_NUM_THREADS": "1"}
     options = [f"--volume={keys_folder.path}:{KEYS_PATH}:ro", f"--volume={internal}:{INTERNAL_PATH}:ro"]
     settings = json.loads(serving_json(parse(manifest("contract", "default"))))
     # Sooner than in a pod, where a Service must first stop sending.
     settings["drain"]["settle_seconds"] = 1
     folder = tmp_path_factory.mktemp("settings")
-    with start(
-        "sirocco/serving-cpu:dev", model, folder, json.dumps(settings), environment=threads, options=options
-    ) as container:
+    with start("sirocco/serving-cpu:dev", model, folder, json.dumps(settings), options=options) as container:
         container.wait_until_ready(400, key=INTERNAL_KEY_TEXT)
         yield container
 
