@@ -104,6 +104,7 @@ def test_no_key_and_no_text_is_in_the_log_or_the_metrics(server: Server) -> None
     server.ask("POST", "/v1/completions", completion(text, temperature=text))
     server.ask("POST", "/v1/chat/completions", chat(f"{text} {CARD}"))
     server.ask("POST", "/v1/completions", {"model": text, "prompt": text})
+    server.ask("GET", f"/{text}?key={text}")
     server.ask("POST", "/generate", {"prompt": text}, key=f"sk-{text}", headers=headers)
     assert server.entry(trace)["status"] == 401
     told = server.log() + server.ask("GET", "/metrics", key=issued.INTERNAL).text

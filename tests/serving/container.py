@@ -28,7 +28,10 @@ ARGUMENTS = [
     *("/model", "--host", "0.0.0.0", "--port", "8000", "--served-model-name", "smollm2", "second-name"),
     *("--shutdown-timeout", "5", "--tensor-parallel-size", "1", "--enforce-eager", "--max-model-len", "2048"),
 ]
-LAYER = ["--middleware", "sirocco_serving.middleware.stack.Stack", "--disable-fastapi-docs"]
+LAYER = [
+    *("--middleware", "sirocco_serving.middleware.stack.Stack"),
+    *("--disable-fastapi-docs", "--disable-uvicorn-access-log"),
+]
 
 
 @dataclass

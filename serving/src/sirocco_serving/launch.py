@@ -189,6 +189,7 @@ def arguments(wanted: Wanted, path: Path, settings: Settings, more: Sequence[str
         *("--tensor-parallel-size", str(wanted.tensor_parallel_size)),
         *("--middleware", "sirocco_serving.middleware.stack.Stack"),
         "--disable-fastapi-docs",
+        "--disable-uvicorn-access-log",
         *("--shutdown-timeout", "5"),
         *(part for flag, value in flags.items() if value is not None for part in (flag, str(value))),
         *more,

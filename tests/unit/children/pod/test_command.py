@@ -27,6 +27,7 @@ def test_the_smallest_model_runs_vllm_with_our_layer() -> None:
         *("--tensor-parallel-size", "1"),
         *("--middleware", "sirocco_serving.middleware.stack.Stack"),
         "--disable-fastapi-docs",
+        "--disable-uvicorn-access-log",
         *("--shutdown-timeout", "5"),
     ]
 

@@ -23,6 +23,8 @@ def engine_arguments(model: InferenceModel, model_path: str) -> list[str]:
         *("--tensor-parallel-size", str(spec.tensor_parallel)),
         *("--middleware", MIDDLEWARE),
         "--disable-fastapi-docs",
+        # It would repeat what clients made up, e.g. a key in a query; the layer logs each request itself.
+        "--disable-uvicorn-access-log",
         *("--shutdown-timeout", str(SHUTDOWN_TIMEOUT)),
         *(("--otlp-traces-endpoint", spec.tracing.endpoint) if spec.tracing else ()),
         *_engine_flags(spec.engine),
