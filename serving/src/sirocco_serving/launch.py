@@ -207,6 +207,7 @@ def engine_environment(
             "OTEL_SERVICE_NAME": settings.model or "",
             "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
             "OTEL_TRACES_SAMPLER_ARG": f"{settings.tracing.sample_ratio:g}",
+            "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "5",
         }
     ours = {
         "VLLM_PLUGINS": "sirocco",

@@ -53,7 +53,8 @@ def test_the_command_is_that_of_a_pod(variables: dict[str, str], spec: dict[str,
 def test_the_variables_are_those_of_a_pod() -> None:
     wanted = read_wanted(VARIABLES)
     ours = engine_environment({}, complete(Settings(), wanted), SETTINGS)
-    pods = {variable["name"]: variable["value"] for variable in engine(**SPEC)["env"]}
+    pods = {each["name"]: each["value"] for each in engine(**SPEC)["env"] if "value" in each}
+    assert "$(SIROCCO_POD_NAME)" in pods.pop("OTEL_RESOURCE_ATTRIBUTES"), "only a pod has a pod's name"
     assert pods["SIROCCO_SERVING_CONFIG"] == "/etc/sirocco/serving.json"
     assert ours == pods | {
         "SIROCCO_SERVING_CONFIG": str(SETTINGS),
