@@ -60,7 +60,7 @@ def variables(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "MAX_MODEL_LEN": "2048",
         "VLLM_ARGS": "--enforce-eager --served-model-name smollm2",
         "VLLM_CPU_KVCACHE_SPACE": "1",
-        "OMP_NUM_THREADS": "2",
+        "OMP_NUM_THREADS": "1",
         "LISTEN": "127.0.0.1:0",
         "SETTINGS_FOLDER": str(settings),
     }
