@@ -1,4 +1,4 @@
-"""A Hugging Face hub on localhost, as far as huggingface_hub asks it for a model."""
+"""A Hugging Face hub on this machine, as far as huggingface_hub asks it for a model."""
 
 import hashlib
 import json
@@ -41,8 +41,8 @@ class FakeHub:
 
 
 @contextmanager
-def running(files: Mapping[str, bytes], **behaviour: object) -> Iterator[FakeHub]:
-    """Serves the files until the block ends."""
+def running(files: Mapping[str, bytes], address: str = "127.0.0.1", **behaviour: object) -> Iterator[FakeHub]:
+    """Serves the files at an address of this machine until the block ends."""
     hub = FakeHub(files, **behaviour)  # type: ignore[arg-type]
 
     class Handler(BaseHTTPRequestHandler):
@@ -102,9 +102,9 @@ def running(files: Mapping[str, bytes], **behaviour: object) -> Iterator[FakeHub
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Says nothing; `requests` has it."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((address, 0), Handler)
     server.daemon_threads = True
-    hub.url = f"http://127.0.0.1:{server.server_port}"
+    hub.url = f"http://{address}:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield hub

@@ -1,7 +1,7 @@
 """An engine client with vLLM's signature that says `token` again and again, at a set pace."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge
@@ -51,9 +51,14 @@ class Engine:
         CACHE.labels(model_name).set(0)
 
     async def generate(
-        self, prompt: tuple[int, ...], sampling_params: SamplingParams, request_id: str
+        self,
+        prompt: tuple[int, ...],
+        sampling_params: SamplingParams,
+        request_id: str,
+        *,
+        trace_headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Output]:
-        """Yields one output a token."""
+        """Yields one output a token; sends no span of its own."""
         with self._running.track_inprogress():
             for number in range(1, sampling_params.max_tokens + 1):
                 await asyncio.sleep(self._token_seconds)

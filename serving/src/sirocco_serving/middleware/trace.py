@@ -20,6 +20,8 @@ from sirocco_serving.request_state import identity, queue_seconds, refused, usag
 _CONTEXT = (b"traceparent", b"tracestate")
 # Where the SDK tells that spans could not be sent, ours or vLLM's own in the same process.
 _TROUBLE = ("opentelemetry.exporter.otlp.proto.grpc.exporter", "opentelemetry.sdk._shared_internal")
+# After an outage the exporter connects anew at once, unless vLLM's own exporter holds the same connection.
+_OWN_CONNECTION: Any = (("grpc.use_local_subchannel_pool", 1),)
 
 
 class Seldom(logging.Filter):
@@ -52,7 +54,8 @@ def provider(settings: TracingSettings, model: str | None, *, export: bool = Tru
         for name in _TROUBLE:
             logging.getLogger(name).addFilter(_SELDOM)
         plain = settings.endpoint.startswith("http://")
-        made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(settings.endpoint, insecure=plain)))
+        exporter = OTLPSpanExporter(settings.endpoint, insecure=plain, channel_options=_OWN_CONNECTION)
+        made.add_span_processor(BatchSpanProcessor(exporter))
     return made
 
 
