@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable
+from typing import Any
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
