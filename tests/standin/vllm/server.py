@@ -11,14 +11,14 @@ from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import entry_points
 from typing import Any
 
-import uvicorn  # type: ignore[import-not-found]
+import uvicorn
 from fastapi import FastAPI
 
 from . import openai
 from .engine import Engine
 
 
-class Server(uvicorn.Server):  # type: ignore[misc]
+class Server(uvicorn.Server):
     """Leaves signals to the caller, as vLLM's does."""
 
     @contextlib.contextmanager
