@@ -67,7 +67,7 @@ class Operator:
         await self._leadership.acquire()
         observer = Observer(self._kube)
         reconcile = Reconciler(
-            self._kube, self._store, self._settings, self._watches.served, observer, self._telemetry.state
+            self._kube, self._store, self._settings, self._watches.served, observer, self._telemetry.model
         )
         workers = Workers(self._queue, reconcile, self._telemetry.passed, self._settings.workers)
         try:

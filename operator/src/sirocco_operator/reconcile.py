@@ -18,6 +18,7 @@ from sirocco_operator.kube import Kube
 from sirocco_operator.observe import Observer
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.compute import compute, invalid
+from sirocco_operator.status.figures import ModelFigures, figures
 from sirocco_operator.status.observed import Observed, Refusal
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,8 @@ MODEL: Final = ChildKind(API_VERSION, KIND, PLURAL)
 REFUSED_SECONDS: Final = 5.0
 
 _KINDS: Final = {f"{kind.api_version}/{kind.kind}": kind for kind in CHILD_KINDS}
-# Told of each pass: the reason in the model's status, None when the model is gone.
-StateReport = Callable[[Key, str | None], None]
+# Told of each pass: how the model is, None when it is gone.
+ModelReport = Callable[[Key, ModelFigures | None], None]
 
 
 def utc_now() -> str:
@@ -46,7 +47,7 @@ class Reconciler:
         settings: Settings,
         available: Callable[[], frozenset[ChildKind]],
         observer: Observer,
-        report: StateReport,
+        report: ModelReport,
     ) -> None:
         self._kube = kube
         self._store = store
@@ -77,7 +78,9 @@ class Reconciler:
         try:
             model = parse(raw)
         except InvalidResource as error:
-            await self._tell(key, raw, previous, invalid(raw["metadata"], str(error), previous, utc_now()))
+            status = invalid(raw["metadata"], str(error), previous, utc_now())
+            self._report(key, figures(status, Observed(pods=self._store.pods(key))))
+            await self._tell(key, raw, previous, status)
             return Done()
         keys_after: float | None = None
         children: list[Manifest]
@@ -100,7 +103,9 @@ class Reconciler:
             downloads=around.downloads or {},
             refusals=refusals,
         )
-        await self._tell(key, raw, previous, compute(model, observed, previous, utc_now()))
+        status = compute(model, observed, previous, utc_now())
+        self._report(key, figures(status, observed))
+        await self._tell(key, raw, previous, status)
         again = [around.again_after, keys_after, REFUSED_SECONDS if refusals else None]
         return Done(min((each for each in again if each is not None), default=None))
 
@@ -144,7 +149,6 @@ class Reconciler:
     async def _tell(
         self, key: Key, raw: Manifest, previous: Mapping[str, Any], status: Mapping[str, Any]
     ) -> None:
-        self._report(key, str(status["reason"]))
         if status == previous:
             return
         # A merge patch removes only what it names.
