@@ -13,7 +13,6 @@ from sirocco_operator.children.service import PORT_NAME
 from sirocco_operator.children.serving_config import INTERNAL_KEY, has_keys
 from sirocco_operator.settings import Settings
 
-
 # What Prometheus makes of the Service's label `inference.sirocco.dev/model`.
 _MODEL_OF_SERVICE: Final = "__meta_kubernetes_service_label_" + re.sub(r"[^a-zA-Z0-9_]", "_", MODEL_LABEL)
 
