@@ -195,7 +195,9 @@ def test_service_monitor_comes_with_its_api() -> None:
     assert "ServiceMonitor/sirocco-operator" not in names(render(given))
     monitor = find(render(given, apis=[SERVICE_MONITOR_API]), "ServiceMonitor")
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
-    assert monitor["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "30s"}]
+    assert monitor["spec"]["endpoints"] == [
+        {"port": "http", "path": "/metrics", "interval": "30s", "honorLabels": True}
+    ]
 
 
 def test_service_monitor_can_be_left_out() -> None:
