@@ -73,6 +73,12 @@ test-e2e: .venv/.synced ## everything in a kind cluster, with a real vLLM
 	$(KIND) load
 	.venv/bin/pytest tests/e2e $(PYTEST_ARGS)
 
+.PHONY: test-integrations
+test-integrations: .venv/.synced ## with what others make: Jaeger; not part of `make test`
+	$(KIND) tools --for integrations
+	$(KIND) images
+	.venv/bin/pytest tests/integrations $(PYTEST_ARGS)
+
 .PHONY: bench
 bench: .venv/.synced ## how fast the operator is with many resources
 	$(KIND) tools --for api

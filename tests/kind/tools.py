@@ -119,7 +119,24 @@ NODE = (
     ),
     Tool("pause", ".", "sirocco.dev/pause", "v1", how="source", folder=NODE_BIN),
 )
-GROUPS = {"chart": (KUBE, *CHART), "api": (KUBE, ETCD), "cluster": (KUBE, KIND), "node": (KUBE, *NODE)}
+INTEGRATIONS = (
+    Tool(
+        "jaeger",
+        "github.com/jaegertracing/jaeger/cmd/all-in-one",
+        "github.com/jaegertracing/jaeger",
+        versions.JAEGER,
+        how="dependency",
+    ),
+)
+"""What the project works with and tests against; a module with `replace` lines is built as a dependency."""
+
+GROUPS = {
+    "chart": (KUBE, *CHART),
+    "api": (KUBE, ETCD),
+    "cluster": (KUBE, KIND),
+    "node": (KUBE, *NODE),
+    "integrations": INTEGRATIONS,
+}
 
 
 def ensure(*groups: str) -> None:
@@ -168,10 +185,11 @@ def _write_module(tool: Tool, work: Path, env: dict[str, str]) -> None:
     source = tool.source()
     if source:
         shutil.copy(source, work / "main.go")
-    if tool.how == "kubernetes":
+    if tool.how in {"kubernetes", "dependency"}:
         published = module_folder(tool.module, tool.version)
         text = (published / "go.mod").read_text()
-        module = build_module(text, tool.module, tool.version, versions.KUBERNETES_LIBRARIES)
+        local = versions.KUBERNETES_LIBRARIES if tool.how == "kubernetes" else tool.version
+        module = build_module(text, tool.module, tool.version, local)
         (work / "go.mod").write_text(module)
         # The module cache is read-only; go.sum has to grow by the libraries' own sums.
         (work / "go.sum").write_bytes((published / "go.sum").read_bytes())

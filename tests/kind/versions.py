@@ -13,6 +13,7 @@ KIND = "v0.33.0"
 HELM = "v4.3.1"
 HELM3 = "v3.22.0"
 KUBECONFORM = "v0.8.0"
+JAEGER = "v1.76.0"
 
 PAUSE_TAGS = ("3.10", "3.10.1")
 """containerd's and kubeadm's idea of the pause image."""
