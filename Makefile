@@ -52,9 +52,9 @@ test-unit: .venv/.synced ## pure functions: seconds
 	.venv/bin/pytest tests/unit $(PYTEST_ARGS)
 
 .PHONY: test-chart
-test-chart: .venv/.synced ## what Helm 4 and Helm 3 render
-	$(KIND) tools --for chart
-	.venv/bin/pytest tests/chart $(PYTEST_ARGS)
+test-chart: .venv/.synced ## what Helm 4 and Helm 3 render, and what its alerts fire on
+	$(KIND) tools --for chart --for monitoring
+	.venv/bin/pytest tests/chart tests/monitoring $(PYTEST_ARGS)
 
 .PHONY: test-api
 test-api: .venv/.synced ## the operator against a real API server
