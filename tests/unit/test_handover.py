@@ -11,8 +11,8 @@ pytestmark = pytest.mark.unit
 
 WANTED = {"metadata": {"name": "mistral"}, "spec": {"replicas": 2, "paused": False}}
 AUTOSCALING = Autoscaling(min_replicas=2, max_replicas=6)
-COUNT = {"f:spec": {"f:replicas": {}, "f:paused": {}}}
-OTHER = {"f:spec": {"f:paused": {}}, "f:status": {"f:replicas": {}}}
+COUNT: dict[str, Any] = {"f:spec": {"f:replicas": {}, "f:paused": {}}}
+OTHER: dict[str, Any] = {"f:spec": {"f:paused": {}}, "f:status": {"f:replicas": {}}}
 
 
 def _live(replicas: int | None, *owners: tuple[str, dict[str, Any]]) -> dict[str, Any]:
