@@ -1,5 +1,6 @@
 """Load alone changes how many pods serve, by Kubernetes' own HPA controller and the operator's figures."""
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -11,7 +12,9 @@ from tests.e2e.client import Client
 from tests.e2e.kubectl import Kubectl, Object
 from tests.e2e.namespaces import fresh_namespace, remove
 from tests.e2e.replicas import until_ready
+from tests.kind.paths import REPOSITORY
 
+SAMPLE: Final = REPOSITORY / "manifests" / "autoscaled.yaml"
 SCALED: Final = "scaled"
 FIXED: Final = "fixed"
 # How often the HPA controller looks, in seconds: the cluster's default.
@@ -19,10 +22,12 @@ PERIOD: Final = 15
 # 64 tokens in a streamed answer: 3 seconds each, so that streams are under way whenever a pod goes.
 TOKEN_SECONDS: Final = {"name": "STANDIN_TOKEN_SECONDS", "value": "0.05"}
 TOKENS: Final = 64
-# Each decision is carried out at once: a stand-in starts in seconds.
+# What nobody needs is gone at once: a stand-in starts in seconds.
 AT_ONCE: Final = {
-    "scaleUp": {"stabilizationWindowSeconds": 0},
-    "scaleDown": {"stabilizationWindowSeconds": 0},
+    "scaleDown": {
+        "stabilizationWindowSeconds": 0,
+        "policies": [{"type": "Percent", "value": 100, "periodSeconds": PERIOD}],
+    }
 }
 
 
@@ -30,6 +35,15 @@ def autoscaling(**changes: Any) -> dict[str, Any]:
     """Up to three replicas, each with four requests in flight."""
     given = {"minReplicas": 1, "maxReplicas": 3, "target": {"inFlightRequests": 4}, "behavior": AT_ONCE}
     return {**given, **changes}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sample(kubectl: Kubectl) -> Iterator[str]:
+    """The sample with a real vLLM, as a person applies it; it loads while other tests run."""
+    manifest = models.sample(SAMPLE)
+    kubectl.apply(manifest)
+    yield manifest["metadata"]["name"]
+    kubectl.delete("imodel", manifest["metadata"]["name"])
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +60,13 @@ def has_figures(hpa: Object) -> bool:
     """Whether the HPA controller has the figures that it decides by."""
     conditions = (hpa.get("status") or {}).get("conditions") or []
     return any(one["type"] == "ScalingActive" and one["status"] == "True" for one in conditions)
+
+
+def rise_told(model: Object) -> str:
+    """What the condition ScalingActive says of more than one replica; else the empty string."""
+    status = model.get("status") or {}
+    told = [one["message"] for one in status.get("conditions", ()) if one["type"] == "ScalingActive"]
+    return told[0] if told and status.get("desiredReplicas", 0) > 1 else ""
 
 
 def wanted(deployment: Object) -> int:
@@ -67,6 +88,17 @@ def test_load_alone_raises_and_lowers_the_count_and_fails_no_request(
         until_ready(kubectl, scaled, 1)
     light.assert_no_request_failed(10)
     assert waited < 2 * PERIOD, f"the count rose {waited:.0f} s after the need for it"
+
+
+def test_load_on_a_real_engine_raises_the_count_and_the_status_says_why(
+    sample: str, kubectl: Kubectl, client: Client
+) -> None:
+    until_ready(kubectl, sample, 1)
+    kubectl.until("hpa", sample, has_figures, "told its figures", 120)
+    with client.load(sample, clients=16, tokens=TOKENS, timeout=180):
+        kubectl.until("deployment", sample, lambda one: wanted(one) > 1, "told to have more pods", 120)
+        told = kubectl.until("imodel", sample, rise_told, "told as scaled", 60)
+    assert re.search(r"^1 → [23]: \d+ in flight, target 4 a replica", told), told
 
 
 def test_fixed_replicas_are_kept_when_autoscaling_takes_over(kubectl: Kubectl) -> None:
