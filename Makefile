@@ -44,7 +44,7 @@ test: ## lint and every test, in the order of the targets below; stops at the fi
 lint: .venv/.synced ## ruff, mypy and the layers of imports
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy operator/src serving/src tests
+	.venv/bin/mypy operator/src serving/src charts/generate tests
 	.venv/bin/lint-imports
 
 .PHONY: test-unit
@@ -91,11 +91,12 @@ format: .venv/.synced ## put the code into its form
 	.venv/bin/ruff format .
 
 .PHONY: generate
-generate: .venv/.synced ## write again what is generated: CRD, reference pages, install.yaml
+generate: .venv/.synced ## write again what is generated: CRD, reference pages, dashboards, install.yaml
 	$(KIND) tools --for chart
 	$(PYTHON) -m sirocco_operator.api.crd
 	$(PYTHON) -m sirocco_operator.api.reference
 	$(PYTHON) -m sirocco_operator.status.reference
+	$(PYTHON) -m charts.generate.dashboards
 	$(PYTHON) -m tests.chart.install_manifest
 
 .PHONY: tools
