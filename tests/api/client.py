@@ -12,12 +12,15 @@ from tests.waiting import eventually
 Object = dict[str, Any]
 
 _PLURALS = {
+    "APIService": "apiservices",
     "ConfigMap": "configmaps",
     "CustomResourceDefinition": "customresourcedefinitions",
     "ClusterRole": "clusterroles",
     "ClusterRoleBinding": "clusterrolebindings",
     "Deployment": "deployments",
+    "EndpointSlice": "endpointslices",
     "Event": "events",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
     "InferenceModel": "inferencemodels",
     "Lease": "leases",
     "Namespace": "namespaces",
@@ -34,10 +37,13 @@ _PLURALS = {
     "ServiceMonitor": "servicemonitors",
 }
 _API_VERSIONS = {
+    "APIService": "apiregistration.k8s.io/v1",
     "CustomResourceDefinition": "apiextensions.k8s.io/v1",
     "ClusterRole": "rbac.authorization.k8s.io/v1",
     "ClusterRoleBinding": "rbac.authorization.k8s.io/v1",
     "Deployment": "apps/v1",
+    "EndpointSlice": "discovery.k8s.io/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
     "InferenceModel": "inference.sirocco.dev/v1alpha1",
     "Lease": "coordination.k8s.io/v1",
     "PodDisruptionBudget": "policy/v1",

@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     metrics_api_service: str = Field(default="sirocco-operator", min_length=1)
     # Where it listens, in every replica; 0 for not at all.
     metrics_api_port: int = Field(default=0, ge=0, le=65535)
-    # tls.crt and tls.key that somebody else keeps, e.g. cert-manager; empty for the operator's own certificate.
+    # tls.crt and tls.key that somebody else keeps, e.g. cert-manager; empty: the operator makes its own.
     metrics_api_certificate_folder: str = ""
     # How often its certificate and the API server's are looked at, and how long before it is served the API
     # server is told of another one.

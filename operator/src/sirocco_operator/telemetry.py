@@ -48,6 +48,24 @@ class Telemetry:
         self._leader = Gauge(
             "sirocco_operator_leader", "1 in the process that leads, else 0.", registry=self._registry
         )
+        self._requests = Counter(
+            "sirocco_operator_metrics_api_requests_total",
+            "Requests of the metrics API by what they asked for and HTTP status.",
+            ["what", "code"],
+            registry=self._registry,
+        )
+        self._scrapes = Counter(
+            "sirocco_operator_metrics_api_scrapes_total",
+            "Scrapes of model pods by result: ok, unreachable, late, unauthorized, unreadable.",
+            ["result"],
+            registry=self._registry,
+        )
+        self._rounds = Histogram(
+            "sirocco_operator_metrics_api_scrape_seconds",
+            "Time that asking all pods of a model took.",
+            buckets=(0.01, 0.03, 0.1, 0.3, 1, 3),
+            registry=self._registry,
+        )
         self._certificate = _Certificate()
         self._registry.register(_Models(self._models))
         self._registry.register(self._certificate)
@@ -68,6 +86,18 @@ class Telemetry:
             self._models.pop(key, None)
         else:
             self._models[key] = figures
+
+    def asked(self, what: str, code: int) -> None:
+        """Count a request of the metrics API."""
+        self._requests.labels(what, str(code)).inc()
+
+    def scraped(self, result: str) -> None:
+        """Count a scrape of a pod."""
+        self._scrapes.labels(result).inc()
+
+    def scraped_all(self, seconds: float) -> None:
+        """Note how long it took to scrape all pods of a model."""
+        self._rounds.observe(seconds)
 
     def watch_queue(self, depth: Callable[[], int]) -> None:
         """Read the queue's depth at each scrape."""

@@ -33,7 +33,7 @@ def build_service_monitor(
     if has_keys(model):
         endpoint["authorization"] = {
             "type": "Bearer",
-            "credentials": {"name": internal_secret_name(model), "key": INTERNAL_KEY},
+            "credentials": {"name": internal_secret_name(model.metadata.name), "key": INTERNAL_KEY},
         }
     return {
         **manifest(SERVICE_MONITOR, model, extra_labels=settings.service_monitor_labels),
