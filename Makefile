@@ -68,14 +68,14 @@ test-vllm: .venv/.synced ## the serving layer in a real vLLM on the CPU, in Dock
 
 .PHONY: test-e2e
 test-e2e: .venv/.synced ## everything in a kind cluster, with a real vLLM
-	$(KIND) tools --for chart
+	$(KIND) tools --for chart --for monitoring
 	$(KIND) up --gpus $(GPUS)
 	$(KIND) load
 	.venv/bin/pytest tests/e2e $(PYTEST_ARGS)
 
 .PHONY: test-integrations
 test-integrations: .venv/.synced ## with Jaeger, prometheus-operator, KEDA; not part of `make test`
-	$(KIND) tools --for chart --for integrations
+	$(KIND) tools --for chart --for monitoring --for integrations
 	$(KIND) up --gpus $(GPUS)
 	$(KIND) load
 	.venv/bin/pytest tests/integrations $(PYTEST_ARGS)
