@@ -37,6 +37,7 @@ def build() -> builders.Dashboard:
     )
     _glance(found)
     _work(found)
+    _metrics_api(found)
     _processes(found)
     return found
 
@@ -145,6 +146,38 @@ def _work(found: builders.Dashboard) -> None:
             Query(rate(f"sirocco_operator_api_calls_total{{{OF}}}", "verb"), "{{verb}}"),
             width=12,
             stacked=True,
+        )
+    )
+
+
+def _metrics_api(found: builders.Dashboard) -> None:
+    found.with_row(builders.Row("Metrics API (provider builtin)"))
+    found.with_panel(
+        graph(
+            "Requests by what was asked",
+            "Figures for autoscaling, and discovery. No figures asked for: no model scales by itself.",
+            "reqps",
+            Query(rate(f"sirocco_operator_metrics_api_requests_total{{{OF}}}", "what"), "{{what}}"),
+        )
+    )
+    found.with_panel(
+        graph(
+            "Pods asked, by result",
+            "Not ok: missing from the figures. unreachable: a NetworkPolicy; unauthorized: the key.",
+            "reqps",
+            Query(rate(f"sirocco_operator_metrics_api_scrapes_total{{{OF}}}", "result"), "{{result}}"),
+            stacked=True,
+        )
+    )
+    buckets = rate(f"sirocco_operator_metrics_api_scrape_seconds_bucket{{{OF}}}", "le")
+    found.with_panel(
+        graph(
+            "Asking all pods of a model takes",
+            "After 3 s the rest are missing.",
+            "s",
+            Query(f"histogram_quantile(0.5, {buckets})", "p50"),
+            Query(f"histogram_quantile(0.95, {buckets})", "p95"),
+            limit=3,
         )
     )
 
