@@ -85,12 +85,12 @@ class Client:
         path: str,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
         **query: str,
     ) -> httpx.Response:
         """One request as it is."""
-        return self._http.request(
-            method, path, params=query, json=body, headers={"Content-Type": content_type}
-        )
+        headers = {"Content-Type": content_type, "Accept": accept}
+        return self._http.request(method, path, params=query, json=body, headers=headers)
 
     def request(self, method: str, path: str, body: Any = None, **options: Any) -> Object:
         """One request; raises ApiError unless the API server says 2xx."""

@@ -140,7 +140,7 @@ class ControlPlane:
             self._start_controller_manager()
 
     def writes(self, offset: int, namespace: str = "") -> list[str]:
-        """The operator's writes since an offset of the audit log, but for the Lease's: verb and URL.
+        """The operator's writes since an offset of the audit log, but for the Lease's and reviews: verb and URL.
 
         Only those in `namespace` unless that is empty.
         """
@@ -148,8 +148,9 @@ class ControlPlane:
             f"{entry['verb']} {entry['requestURI']} -> {entry['responseStatus']['code']}"
             for entry in self.audit(offset)
             if entry["verb"] not in ("get", "list", "watch")
-            and entry["objectRef"]["resource"] != "leases"
-            and namespace in ("", entry["objectRef"]["namespace"])
+            # A review is asked for by writing it.
+            and entry["objectRef"]["resource"] not in ("leases", "subjectaccessreviews")
+            and namespace in ("", entry["objectRef"].get("namespace"))
         ]
 
     def wait_quiet(self, namespace: str = "", seconds: float = 1.5, deadline: float = 60) -> int:

@@ -1,12 +1,18 @@
 """Operators' metrics API as the API server reaches it, and model pods that answer for their figures."""
 
+import base64
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
+
+from sirocco_operator.metrics_api.certificates import SECRET_NAME
 from sirocco_operator.metrics_api.documents import GROUP, GROUP_VERSION, VERSION
+from tests.api.certificates import ClientCertificate
 from tests.api.client import Client, Object
 from tests.api.models import DEADLINE
 from tests.waiting import eventually
@@ -49,7 +55,7 @@ def published(client: Client, ports: Sequence[int]) -> Iterator[None]:
     }
     client.apply(service)
     for port in ports:
-        client.apply(endpoints(port))
+        admit(client, port)
     client.apply(api_service)
     try:
         yield
@@ -61,20 +67,22 @@ def published(client: Client, ports: Sequence[int]) -> Iterator[None]:
         client.delete("Service", NAMESPACE, SERVICE)
 
 
-def endpoints(port: int) -> Object:
-    """The EndpointSlice of one operator."""
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "name": f"{SERVICE}-{port}",
-            "namespace": NAMESPACE,
-            "labels": {"kubernetes.io/service-name": SERVICE},
-        },
-        "addressType": "IPv4",
-        "ports": [{"name": "metrics-api", "port": port, "protocol": "TCP"}],
-        "endpoints": [{"addresses": [host_address()], "conditions": {"ready": True}}],
-    }
+def admit(client: Client, port: int) -> None:
+    """Put an operator into the Service, as happens to one that is ready."""
+    client.apply(
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {
+                "name": f"{SERVICE}-{port}",
+                "namespace": NAMESPACE,
+                "labels": {"kubernetes.io/service-name": SERVICE},
+            },
+            "addressType": "IPv4",
+            "ports": [{"name": "metrics-api", "port": port, "protocol": "TCP"}],
+            "endpoints": [{"addresses": [host_address()], "conditions": {"ready": True}}],
+        }
+    )
 
 
 def withdraw(client: Client, port: int) -> None:
@@ -120,7 +128,7 @@ class ModelPod:
         pod = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 -- the base class has this name
+            def do_GET(self) -> None:
                 pod.answer(self)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
@@ -136,6 +144,10 @@ class ModelPod:
         self._speak.set()
         self._server.shutdown()
         self._server.server_close()
+
+    def ask_for_key(self, secret: Object) -> None:
+        """Answer only those with the internal key that is in this Secret."""
+        self.key = base64.b64decode(secret["data"]["key"]).decode()
 
     def fall_silent(self) -> None:
         """Take connections and say nothing."""
@@ -207,3 +219,33 @@ def wait_pods(client: Client, namespace: str, number: int) -> list[str]:
         return names
 
     return eventually(made, DEADLINE, f"{number} pods of {namespace}", 0.05)
+
+
+class FrontProxyCall:
+    """Calls an operator's port itself, as the API server's front proxy does, with whatever certificate."""
+
+    def __init__(self, client: Client, port: int, certificate: ClientCertificate | None = None) -> None:
+        secret = client.get("Secret", NAMESPACE, SECRET_NAME)
+        context = ssl.create_default_context(cadata=base64.b64decode(secret["data"]["ca.crt"]).decode())
+        if certificate is not None:
+            context.load_cert_chain(certificate.certificate, certificate.key)
+        self._http = httpx.Client(
+            base_url=f"https://{host_address()}:{port}", verify=context, trust_env=False, timeout=30
+        )
+
+    def __call__(
+        self, path: str, user: str = "", groups: Sequence[str] = (), method: str = "GET", accept: str = ""
+    ) -> httpx.Response:
+        """One request in the name of a user."""
+        headers = [("X-Remote-Group", group) for group in groups]
+        if user:
+            headers.append(("X-Remote-User", user))
+        if accept:
+            headers.append(("Accept", accept))
+        name = f"{SERVICE}.{NAMESPACE}.svc"
+        return self._http.request(method, path, headers=headers, extensions={"sni_hostname": name})
+
+
+def served_certificate(port: int) -> str:
+    """The certificate that an operator serves now, PEM."""
+    return ssl.get_server_certificate((host_address(), port), timeout=30)
