@@ -48,15 +48,15 @@ def test_the_hpa_scales_the_deployment_between_the_fewest_and_the_most(settings:
 @pytest.mark.parametrize(
     ("spec", "target"),
     [
-        ({}, "128"),
-        ({"engine": {"maxNumSeqs": 64}}, "32"),
-        ({"engine": {"maxNumSeqs": 64}, "limits": {"inFlight": 16}}, "8"),
+        ({}, "153"),
+        ({"engine": {"maxNumSeqs": 64}}, "38"),
+        ({"engine": {"maxNumSeqs": 64}, "limits": {"inFlight": 16}}, "9"),
         ({"engine": {"maxNumSeqs": 8}, "limits": {"inFlight": 100}}, "4"),
         ({"limits": {"inFlight": 1}}, "1"),
     ],
     ids=["vLLM's batch", "its own batch", "a lower limit", "a higher limit", "one at a time"],
 )
-def test_by_default_a_replica_is_kept_at_half_of_what_it_serves_at_a_time(
+def test_by_default_a_replica_is_kept_below_what_it_serves_at_a_time(
     spec: dict[str, Any], target: str
 ) -> None:
     assert _targets(**spec, **_with()) == {"sirocco_requests_in_flight": target}

@@ -73,7 +73,7 @@ class ScalingTarget(ApiModel):
         ge=1,
         le=1_000_000,
         description="Requests that are served or wait, on average a replica. Default, where no other figure "
-        "is given: half of what the engine takes into one batch.",
+        "is given: 60 % of what the engine takes into one batch.",
     )
     queue_wait_seconds: float | None = Field(
         default=None, gt=0, le=3600, description="Wait of requests before the engine takes them, in seconds."
