@@ -9,17 +9,27 @@ from sirocco_operator.children.manifest import manifest
 from sirocco_operator.children.scaling import IN_FLIGHT, KV_CACHE, QUEUE_WAIT, Target, behavior, targets
 from sirocco_operator.settings import Settings
 
+# The labels by which a query finds the model's series.
+_PODS: Final = "{PODS}"
+
+
+def _mean_wait(queue: str) -> str:
+    ended = f"clamp_min(sum(rate({queue}_count{_PODS}[1m])), 0.001)"
+    return f"sum(rate({queue}_sum{_PODS}[1m])) / {ended}"
+
+
 # The figures as Prometheus computes them from what the ServiceMonitor scrapes. A sum is divided by KEDA's HPA
-# (AverageValue); a mean is compared as it is (Value).
+# (AverageValue); a mean is compared as it is (Value). A request waits in the pod's queue and then in the
+# engine's, so the means add up; who waits longest now counts too, for a queue that stands still ends no wait.
 _QUERIES: Final = {
-    IN_FLIGHT: ("AverageValue", "sum(sirocco_serving_requests_in_flight{{{pods}}})"),
+    IN_FLIGHT: ("AverageValue", f"sum(sirocco_serving_requests_in_flight{_PODS})"),
     QUEUE_WAIT: (
         "Value",
-        "(sum(rate(vllm:request_queue_time_seconds_sum{{{pods}}}[1m]))"
-        " + sum(rate(sirocco_serving_queue_seconds_sum{{{pods}}}[1m])))"
-        " / clamp_min(sum(rate(vllm:request_queue_time_seconds_count{{{pods}}}[1m])), 0.001)",
+        f"clamp_min({_mean_wait('sirocco_serving_queue_seconds')}"
+        f" + {_mean_wait('vllm:request_queue_time_seconds')},"
+        f" scalar(max(sirocco_serving_oldest_queued_seconds{_PODS})))",
     ),
-    KV_CACHE: ("Value", "avg(vllm:kv_cache_usage_perc{{{pods}}})"),
+    KV_CACHE: ("Value", f"avg(vllm:kv_cache_usage_perc{_PODS})"),
 }
 
 
@@ -59,14 +69,14 @@ def keda_autoscaler_name(model: InferenceModel) -> str:
 def _trigger(model: InferenceModel, settings: Settings, target: Target) -> dict[str, Any]:
     kind, query = _QUERIES[target.metric]
     # The labels that the model's ServiceMonitor gives every series.
-    pods = f'namespace="{model.metadata.namespace}",model="{model.metadata.name}"'
+    pods = f'{{namespace="{model.metadata.namespace}",model="{model.metadata.name}"}}'
     return {
         "type": "prometheus",
         "name": target.metric.replace("_", "-"),
         "metricType": kind,
         "metadata": {
             "serverAddress": settings.keda_prometheus_url,
-            "query": query.format(pods=pods),
+            "query": query.replace(_PODS, pods),
             "threshold": f"{target.value:g}",
             # No answer is no figure; as 0 it would scale down a model that Prometheus lost sight of.
             "ignoreNullValues": "false",
