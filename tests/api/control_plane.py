@@ -140,7 +140,7 @@ class ControlPlane:
             self._start_controller_manager()
 
     def writes(self, offset: int, namespace: str = "") -> list[str]:
-        """The operator's writes since an offset of the audit log, but for the Lease's and reviews: verb and URL.
+        """The operator's writes since an offset of the audit log: verb and URL; not the Lease's, nor reviews.
 
         Only those in `namespace` unless that is empty.
         """

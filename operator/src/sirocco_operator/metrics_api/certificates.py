@@ -73,7 +73,7 @@ class OwnCertificate:
         self._kube = kube
         self._namespace = namespace
         self._service = service
-        self._names = (f"{service}.{namespace}.svc", f"{service}.{namespace}", service)
+        self._names = (f"{service}.{namespace}.svc",)
         self._leads = leads
         self._overlap = overlap
         self._now = now

@@ -122,13 +122,13 @@ def planned(
     """
     if found is None or not _usable(found.served, names, now):
         leaf, ca = issue(names, now)
-        return Certificates(leaf, ca + (_still_valid(found.bundle, now) if found is not None else b""))
+        return Certificates(leaf, (b"" if found is None else _worth_keeping(found, now)) + ca)
     following = found.following
     if following is None or not _usable(following, names, now):
         if found.served.expiry - now > RENEWAL:
             return found
         leaf, ca = issue(names, now)
-        return replace(found, following=leaf, bundle=_issuer(found.served, found.bundle) + ca)
+        return replace(found, following=leaf, bundle=_worth_keeping(found, now) + ca)
     told = published == found.bundle and now - following.made >= overlap
     # One that is about to end is worth nothing more: better a new one that is not told everywhere.
     return replace(found, served=following, following=None) if told else found
@@ -172,16 +172,16 @@ def _usable(leaf: Leaf, names: Sequence[str], now: datetime) -> bool:
     return leaf.expiry > now and leaf.names() >= frozenset(names)
 
 
-def _issuer(leaf: Leaf, bundle: bytes) -> bytes:
-    """Those CAs of a bundle that made a certificate."""
-    certificate = x509.load_pem_x509_certificate(leaf.certificate)
-    return b"".join(_pem(ca) for ca in x509.load_pem_x509_certificates(bundle) if _made(ca, certificate))
+def _worth_keeping(found: Certificates, now: datetime) -> bytes:
+    """The CAs, the newest last, that a certificate may have which some replica serves.
 
-
-def _still_valid(bundle: bytes, now: datetime) -> bytes:
-    valid = [ca for ca in x509.load_pem_x509_certificates(bundle) if ca.not_valid_after_utc > now]
-    # Other replicas may serve the newest of them for a moment yet.
-    return b"".join(_pem(ca) for ca in valid[-2:])
+    That is the one of the served certificate, and the two newest, for replicas that have not read the last
+    change yet.
+    """
+    leaf = x509.load_pem_x509_certificate(found.served.certificate)
+    authorities = x509.load_pem_x509_certificates(found.bundle)
+    kept = [ca for ca in authorities if ca in authorities[-2:] or _made(ca, leaf)]
+    return b"".join(_pem(ca) for ca in kept if ca.not_valid_after_utc > now)
 
 
 def _made(ca: x509.Certificate, leaf: x509.Certificate) -> bool:
