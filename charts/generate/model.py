@@ -198,6 +198,7 @@ def _latency(found: builders.Dashboard) -> None:
             "For a place (limits.inFlight), then for the engine's batch. High: add replicas.",
             "s",
             Query(quantile(0.95, "sirocco_serving_queue_seconds"), "for a place"),
+            Query(f"max(sirocco_serving_oldest_queued_seconds{{{OF}}})", "waits longest for one"),
             Query(quantile(0.95, "vllm:request_queue_time_seconds"), "in the engine"),
             width=6,
         )

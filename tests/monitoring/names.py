@@ -26,6 +26,7 @@ VLLM: Final = frozenset(
 SERVING: Final = frozenset(
     {
         "sirocco_serving_generated_tokens_total",
+        "sirocco_serving_oldest_queued_seconds",
         "sirocco_serving_queue_seconds",
         "sirocco_serving_rejected_total",
         "sirocco_serving_request_seconds",
