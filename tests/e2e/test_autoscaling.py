@@ -39,8 +39,8 @@ def autoscaling(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module", autouse=True)
 def sample(kubectl: Kubectl) -> Iterator[str]:
-    """The sample with a real vLLM, as a person applies it; it loads while other tests run."""
-    manifest = models.sample(SAMPLE)
+    """The sample with a real vLLM; it loads while other tests run."""
+    manifest = models.modest(models.sample(SAMPLE))
     kubectl.apply(manifest)
     yield manifest["metadata"]["name"]
     kubectl.delete("imodel", manifest["metadata"]["name"])
