@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from sirocco_operator.api.autoscaling import Autoscaling
+from sirocco_operator.handover import hand_over
 from tests.api.client import ApiError, Client, Object
 from tests.api.control_plane import ControlPlane
 from tests.api.kubelet import Kubelet
@@ -224,6 +226,21 @@ def test_the_count_survives_that_the_operator_loses_sight_of_the_deployment(
         0.05,
     )
     assert set(counts_since(client, namespace, before)) <= {4}
+
+
+def test_a_count_that_is_sent_after_the_hpa_decided_is_refused(client: Client, namespace: str) -> None:
+    client.create(model(namespace, replicas=4))
+    wait_count(client, namespace, 4)
+    seen = wait_child(client, "Deployment", namespace)
+    wanted = {
+        **{key: seen[key] for key in ("apiVersion", "kind")},
+        "metadata": {"name": "mistral", "namespace": namespace},
+        "spec": {"replicas": 1, "minReadySeconds": 1},
+    }
+    client.patch("Deployment", namespace, "mistral", {"metadata": {"labels": {"touched": "yes"}}})
+    late = hand_over(wanted, seen, Autoscaling(max_replicas=8), "sirocco-operator")
+    with pytest.raises(ApiError, match="the object has been modified"):
+        client.apply(late)
 
 
 def test_a_fixed_count_takes_over_again(client: Client, namespace: str, kubelet: Kubelet) -> None:
