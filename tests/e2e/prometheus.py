@@ -12,11 +12,11 @@ import yaml
 from tests.e2e.kubectl import Kubectl, Object
 from tests.e2e.release import VALUES, Release
 from tests.kind import programs, tools, versions
+from tests.monitoring.discovery import targets
 from tests.monitoring.scraping import scrape_configs
 
 NAME: Final = "prometheus"
 PORT: Final = 9090
-ACCESS: Final = "sirocco-e2e-prometheus"
 CREDENTIALS: Final = "/etc/credentials"
 KINDS: Final = ("servicemonitors", "prometheusrules")
 _MODULE: Final = "github.com/prometheus-operator/prometheus-operator"
@@ -64,22 +64,24 @@ class Prometheus:
             "scrape_configs": [
                 config
                 for monitor in monitors
-                for config in scrape_configs(monitor, lambda name, key: f"{CREDENTIALS}/{name}/{key}")
+                for config in scrape_configs(
+                    monitor,
+                    _targets(monitor["metadata"]["namespace"]),
+                    lambda name, key: f"{CREDENTIALS}/{name}/{key}",
+                )
             ],
         }
         data = {"prometheus.yaml": yaml.safe_dump(config)}
         data |= {f"rules-{rule['metadata']['name']}.yaml": yaml.safe_dump(rule["spec"]) for rule in rules}
         self._kubectl.apply(
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "data": data},
-            *_access(self._kubectl.namespace),
             _pod(secrets),
         )
         try:
             self._kubectl.until("pod", NAME, _ready, "ready")
             yield
         finally:
-            self._kubectl.delete(f"pod/{NAME}", f"configmap/{NAME}", f"serviceaccount/{NAME}")
-            self._kubectl.delete("clusterrole,clusterrolebinding", ACCESS)
+            self._kubectl.delete(f"pod/{NAME}", f"configmap/{NAME}")
 
     def ask(self, path: str) -> Any:
         """The data of an answer of its API."""
@@ -99,25 +101,9 @@ def _ready(pod: Object) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
-def _access(namespace: str) -> list[Object]:
-    """The right to find the endpoints of Services, as kube-prometheus-stack's Prometheus has it."""
-    rbac = "rbac.authorization.k8s.io"
-    rule = {
-        "apiGroups": [""],
-        "resources": ["endpoints", "pods", "services"],
-        "verbs": ["get", "list", "watch"],
-    }
-    return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": NAME}},
-        {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": ACCESS}, "rules": [rule]},
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": ACCESS},
-            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": ACCESS},
-            "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": namespace}],
-        },
-    ]
+def _targets(namespace: str) -> list[Object]:
+    kubectl = Kubectl(namespace)
+    return targets(*(kubectl.list(kind) for kind in ("services", "endpointslices", "pods")))
 
 
 def _pod(secrets: Sequence[str]) -> Object:
@@ -148,7 +134,7 @@ def _pod(secrets: Sequence[str]) -> Object:
         "spec": {
             "containers": [container],
             "volumes": volumes,
-            "serviceAccountName": NAME,
+            "automountServiceAccountToken": False,
             "securityContext": {**user, "seccompProfile": {"type": "RuntimeDefault"}},
             "enableServiceLinks": False,
             "terminationGracePeriodSeconds": 0,

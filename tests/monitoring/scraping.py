@@ -1,25 +1,36 @@
-"""What prometheus-operator makes of a ServiceMonitor: a part of Prometheus' own configuration."""
+"""What prometheus-operator makes of a ServiceMonitor: a part of Prometheus' own configuration.
 
-import re
-from collections.abc import Callable
+Debian's Prometheus cannot find targets in Kubernetes by itself: they come from discovery.py, with the labels
+that it would give them.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from tests.monitoring.discovery import PREFIX, label_name
 
 Object = dict[str, Any]
 Relabeling = dict[str, Any]
 
-_POD = "__meta_kubernetes_pod_"
-_SERVICE = "__meta_kubernetes_service_"
+_POD = f"{PREFIX}pod_"
+_SERVICE = f"{PREFIX}service_"
 
 
-def scrape_configs(monitor: Object, secret_file: Callable[[str, str], str]) -> list[Object]:
+def scrape_configs(
+    monitor: Object, targets: Sequence[Object], secret_file: Callable[[str, str], str]
+) -> list[Object]:
     """The configuration of each of its endpoints; `secret_file` says where a Secret's key lies as a file.
 
-    Knows what our ServiceMonitors use; raises ValueError for anything else, so that nothing of them is lost.
+    `targets` are all of the monitor's namespace; its selector and port choose among them. Knows what our
+    ServiceMonitors use; raises ValueError for anything else, so that nothing of them is lost.
     """
     spec = monitor["spec"]
     _only(spec, {"selector", "endpoints"})
     _only(spec["selector"], {"matchLabels"})
-    return [_scrape_config(monitor, number, secret_file) for number in range(len(spec["endpoints"]))]
+    return [
+        {**_scrape_config(monitor, number, secret_file), "static_configs": list(targets)}
+        for number in range(len(spec["endpoints"]))
+    ]
 
 
 def _scrape_config(monitor: Object, number: int, secret_file: Callable[[str, str], str]) -> Object:
@@ -31,16 +42,15 @@ def _scrape_config(monitor: Object, number: int, secret_file: Callable[[str, str
         "honor_labels": endpoint.get("honorLabels", False),
         "scrape_interval": endpoint["interval"],
         "metrics_path": endpoint["path"],
-        "kubernetes_sd_configs": [{"role": "endpoints", "namespaces": {"names": [namespace]}}],
         "relabel_configs": [
             *_selected(monitor["spec"]["selector"]["matchLabels"]),
             {
                 "action": "keep",
-                "source_labels": ["__meta_kubernetes_endpoint_port_name"],
+                "source_labels": [f"{PREFIX}endpoint_port_name"],
                 "regex": endpoint["port"],
             },
             {"action": "drop", "source_labels": [f"{_POD}phase"], "regex": "(Failed|Succeeded)"},
-            _copy("__meta_kubernetes_namespace", "namespace"),
+            _copy(f"{PREFIX}namespace", "namespace"),
             _copy(f"{_SERVICE}name", "service"),
             _copy(f"{_POD}name", "pod"),
             _copy(f"{_POD}container_name", "container"),
@@ -59,8 +69,7 @@ def _scrape_config(monitor: Object, number: int, secret_file: Callable[[str, str
 def _selected(labels: dict[str, str]) -> list[Relabeling]:
     found = []
     for key, value in labels.items():
-        name = re.sub(r"[^a-zA-Z0-9_]", "_", key)
-        source = [f"{_SERVICE}label_{name}", f"{_SERVICE}labelpresent_{name}"]
+        source = [f"{_SERVICE}label_{label_name(key)}", f"{_SERVICE}labelpresent_{label_name(key)}"]
         found.append({"action": "keep", "source_labels": source, "regex": f"({value});true"})
     return found
 
