@@ -92,16 +92,16 @@ class Autoscaler:
         values = [rule.figure(pod) for pod in pods if pod.ready_at <= now]
         if rule.shared:
             ratio = sum(values) / (rule.target * current)
-            return current if abs(ratio - 1) <= TOLERANCE else math.ceil(sum(values) / rule.target)
+            return current if _near(ratio) else math.ceil(sum(values) / rule.target)
         if not values:
             return current
         ratio = sum(values) / len(values) / rule.target
         missing = current - len(values)
         if not missing:
-            return current if abs(ratio - 1) <= TOLERANCE else math.ceil(ratio * current)
+            return current if _near(ratio) else math.ceil(ratio * current)
         values += [rule.target if ratio < 1 else 0.0] * missing
         again = sum(values) / len(values) / rule.target
-        if abs(again - 1) <= TOLERANCE or (ratio < 1) != (again < 1):
+        if _near(again) or (ratio < 1) != (again < 1):
             return current
         proposed = math.ceil(again * len(values))
         return current if (proposed > current) != (again > 1) else proposed
@@ -136,6 +136,10 @@ class Autoscaler:
         limit = max(current, furthest) if sign > 0 else min(current, furthest)
         wanted = min(wanted, limit) if sign > 0 else max(wanted, limit)
         return min(max(wanted, self._least), self._most)
+
+
+def _near(ratio: float) -> bool:
+    return 1 - TOLERANCE <= ratio <= 1 + TOLERANCE
 
 
 @dataclass(frozen=True)
