@@ -35,7 +35,8 @@ class ApiServer:
         try:
             asyncio.run(self.authorizer.check(user, PATH, question))
         except Problem as problem:
-            assert problem.status == 403
+            if problem.status != 403:
+                raise
             return False
         return True
 

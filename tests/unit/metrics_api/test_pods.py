@@ -8,9 +8,7 @@ import pytest
 from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.master_key import internal_key
 from sirocco_operator.metrics_api.documents import Problem
-from sirocco_operator.metrics_api.figures import Metric
 from sirocco_operator.metrics_api.pods import Pods
-from sirocco_operator.metrics_api.routes import Question
 from sirocco_operator.metrics_api.selectors import parse
 from sirocco_operator.reconcile import MODEL
 from sirocco_operator.resources import POD
@@ -40,13 +38,12 @@ class World:
         status = {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]}
         spec = {"containers": [{"name": "vllm", "ports": [{"name": "http", "containerPort": 8000}]}]}
         parts = {"spec": {**spec, **more.get("spec", {})}, "status": {**status, **more.get("status", {})}}
-        labels = {MODEL_LABEL: model, "pod-template-hash": more.get("template", "1")}
+        labels = {MODEL_LABEL: model, "pod-template-hash": "1"}
         self._put("v1", "Pod", namespace, name, parts, labels=labels, **more.get("metadata", {}))
 
-    def chosen(self, selector: str = "", pod: str = "*", namespace: str = "models") -> dict[str, list[str]]:
-        """The names of the pods, by their model's."""
-        asked = Question(namespace, pod, Metric.IN_FLIGHT)
-        return {key.name: list(names) for key, names in self.pods.chosen(asked, parse(selector)).items()}
+    def models(self, selector: str = "", namespace: str = "models") -> list[str]:
+        """The names of the models whose pods are looked at."""
+        return [key.name for key in self.pods.models(namespace, parse(selector))]
 
     def targets(self, model: str) -> list[tuple[str, str, str | None]]:
         """Name, URL without its query, and key of each pod that is asked."""
@@ -62,30 +59,14 @@ class World:
         self.store.put({"apiVersion": version, "kind": kind, "metadata": told, **parts})
 
 
-def test_the_selector_of_a_model_chooses_its_pods() -> None:
-    world = World()
-    for name in ("mistral", "llama"):
-        world.add_model(name)
-        world.add_pod(f"{name}-1", name)
-        world.add_pod(f"{name}-2", name)
-    assert world.chosen(f"{MODEL_LABEL}=mistral") == {"mistral": ["mistral-1", "mistral-2"]}
-    assert world.chosen() == {"mistral": ["mistral-1", "mistral-2"], "llama": ["llama-1", "llama-2"]}
-    assert world.chosen(f"{MODEL_LABEL}!=llama", pod="mistral-2") == {"mistral": ["mistral-2"]}
-
-
-def test_another_namespace_has_pods_of_its_own() -> None:
+def test_the_selector_of_a_model_asks_its_pods_alone() -> None:
     world = World()
     world.add_model("mistral")
-    world.add_pod("mistral-1", "mistral")
-    assert world.chosen(f"{MODEL_LABEL}=mistral", namespace="others") == {}
-
-
-def test_the_other_labels_of_a_selector_count_too() -> None:
-    world = World()
-    world.add_model("mistral")
-    world.add_pod("old", "mistral", template="1")
-    world.add_pod("new", "mistral", template="2")
-    assert world.chosen(f"{MODEL_LABEL}=mistral,pod-template-hash in (2)") == {"mistral": ["new"]}
+    world.add_model("llama")
+    world.add_model("phi", namespace="others")
+    assert world.models(f"{MODEL_LABEL}=mistral,app=vllm") == ["mistral"]
+    assert world.models() == ["mistral", "llama"]
+    assert world.models(f"{MODEL_LABEL}!=llama") == ["mistral", "llama"]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +83,6 @@ def test_only_ready_pods_are_asked(more: dict[str, Any]) -> None:
     world = World()
     world.add_model("mistral")
     world.add_pod("mistral-1", "mistral", **more)
-    assert world.chosen() == {}
     assert world.targets("mistral") == []
 
 
@@ -111,6 +91,14 @@ def test_an_open_pod_is_asked_without_a_key() -> None:
     world.add_model("mistral")
     world.add_pod("mistral-1", "mistral")
     assert world.targets("mistral") == [("mistral-1", "http://10.0.0.1:8000/metrics", None)]
+
+
+def test_a_pods_labels_are_kept_for_selectors() -> None:
+    world = World()
+    world.add_model("mistral")
+    world.add_pod("mistral-1", "mistral")
+    (target,) = asyncio.run(world.pods.targets(Key("models", "mistral")))
+    assert target.labels == {MODEL_LABEL: "mistral", "pod-template-hash": "1"}
 
 
 def test_a_pod_with_keys_is_asked_with_the_models_internal_key() -> None:
@@ -138,5 +126,5 @@ def test_pods_of_a_model_that_is_gone_are_not_asked() -> None:
 
 def test_an_operator_that_does_not_know_all_pods_yet_says_so() -> None:
     with pytest.raises(Problem) as raised:
-        World(synced=False).chosen()
+        World(synced=False).models()
     assert raised.value.status == 503

@@ -1,6 +1,6 @@
 """Which pods a question is about, and how they are asked: from what the operator has watched, no API call."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from sirocco_operator.children.internal_secret import internal_secret_name
@@ -10,9 +10,8 @@ from sirocco_operator.children.pod.probes import PORT_NAME
 from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.master_key import internal_key
 from sirocco_operator.metrics_api.documents import Problem
-from sirocco_operator.metrics_api.routes import ALL, Question
 from sirocco_operator.metrics_api.scraper import Target, is_ready, target_url
-from sirocco_operator.metrics_api.selectors import Requirement, matches, only_value
+from sirocco_operator.metrics_api.selectors import Requirement, only_value
 
 
 class Pods:
@@ -25,21 +24,14 @@ class Pods:
         self._synced = synced
         self._master = master
 
-    def chosen(self, asked: Question, selector: tuple[Requirement, ...]) -> Mapping[Key, Sequence[str]]:
-        """The names of the pods that are asked for, by their model; raises Problem."""
+    def models(self, namespace: str, selector: tuple[Requirement, ...]) -> Sequence[Key]:
+        """The models of a namespace whose pods a selector may choose; raises Problem."""
         if not self._synced():
             raise Problem(503, "the operator has just begun, and does not know all pods yet: ask again")
-        found: dict[Key, list[str]] = {}
-        for model in self._models(asked.namespace, selector):
-            for pod in self._store.pods(model):
-                metadata = pod["metadata"]
-                if (
-                    asked.pod in (ALL, metadata["name"])
-                    and matches(selector, metadata.get("labels") or {})
-                    and is_ready(pod)
-                ):
-                    found.setdefault(model, []).append(metadata["name"])
-        return found
+        name = only_value(selector, MODEL_LABEL)
+        if name is not None:
+            return [Key(namespace, name)]
+        return [key for key in self._store.primary_keys() if key.namespace == namespace]
 
     async def targets(self, model: Key) -> Sequence[Target]:
         """How the Ready pods of a model are asked; raises ApiError when the keys' Secret cannot be read."""
@@ -54,18 +46,12 @@ class Pods:
             Target(
                 pod=pod["metadata"]["name"],
                 uid=pod["metadata"]["uid"],
+                labels=pod["metadata"].get("labels") or {},
                 url=target_url(pod["status"]["podIP"], _port(pod)),
                 key=key if _has_key(pod, model) else None,
             )
             for pod in pods
         ]
-
-    def _models(self, namespace: str, selector: tuple[Requirement, ...]) -> Iterator[Key]:
-        name = only_value(selector, MODEL_LABEL)
-        if name is not None:
-            yield Key(namespace, name)
-        else:
-            yield from (key for key in self._store.primary_keys() if key.namespace == namespace)
 
 
 def _has_key(pod: Mapping[str, Any], model: Key) -> bool:

@@ -146,18 +146,20 @@ class MetricsApi:
         selector = selectors.parse(query.get("labelSelector", ""))
         # Our metrics have no labels: one that asks for some finds none.
         nothing = not selectors.matches(selectors.parse(query.get("metricLabelSelector", "")), {})
-        found: list[PodFigure] = []
-        chosen = {} if nothing else self._pods.chosen(asked, selector)
+        models = () if nothing else self._pods.models(asked.namespace, selector)
         try:
-            readings = await asyncio.gather(*(self._scraper.read(model) for model in chosen))
+            readings = await asyncio.gather(*(self._scraper.read(model) for model in models))
         except ApiError as error:
             log.warning("the models' internal keys cannot be derived: %s", error)
             raise Problem(503, "the keys for the pods' metrics cannot be read now: ask again") from error
-        for names, reading in zip(chosen.values(), readings, strict=True):
-            for pod in names:
-                value = reading.figures.get(pod, {}).get(asked.metric)
-                if value is not None:
-                    found.append(PodFigure(pod, value, reading.read_at, reading.windows[pod]))
+        found = [
+            PodFigure(each.pod, each.figures[asked.metric], reading.read_at, each.window_seconds)
+            for reading in readings
+            for each in reading.pods
+            if asked.pod in (ALL, each.pod)
+            and asked.metric in each.figures
+            and selectors.matches(selector, each.labels)
+        ]
         if asked.pod != ALL and not found:
             raise Problem(
                 404,
