@@ -81,9 +81,10 @@ test-integrations: .venv/.synced ## with Jaeger, prometheus-operator, KEDA; not 
 	.venv/bin/pytest tests/integrations $(PYTEST_ARGS)
 
 .PHONY: bench
-bench: .venv/.synced ## how fast the operator is with many resources
+bench: .venv/.synced ## how fast the operator is with many resources, and what figures for autoscaling cost
 	$(KIND) tools --for api
 	$(PYTHON) -m tests.bench.operator_scale
+	$(PYTHON) -m tests.bench.metrics_scrape
 
 .PHONY: format
 format: .venv/.synced ## put the code into its form
