@@ -196,6 +196,11 @@ def test_words_that_change_from_try_to_try_make_no_writes() -> None:
     assert status(hpa(3, active="False", words="no answer from 10.0.0.8"), before) == before
 
 
+def test_another_cause_of_the_same_reason_is_told() -> None:
+    before = status(hpa(3, active="False"), provider=MetricsProvider(service=OURS, servers=()))
+    assert "install KEDA" in told(None, before, provider=MetricsProvider(ProviderMode.KEDA))[2]
+
+
 def test_an_hpa_that_cannot_scale_says_why() -> None:
     stuck = hpa(3)
     stuck["status"]["conditions"][0] = {

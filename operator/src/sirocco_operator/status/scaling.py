@@ -16,6 +16,14 @@ from sirocco_operator.status.view import View
 
 SCALING_ACTIVE: Final = "ScalingActive"
 
+# Reasons whose words change with the load, or from one try of the HPA controller to the next.
+_TOLD_ONCE: Final = (
+    ScalingReason.SCALING_ON_TARGET,
+    ScalingReason.SCALED_TO_MAXIMUM,
+    ScalingReason.NO_METRICS,
+    ScalingReason.SCALER_FAILED,
+)
+
 
 @dataclass(frozen=True)
 class ScalingFinding:
@@ -49,7 +57,7 @@ def find_scaling(view: View, previous: Mapping[str, Any]) -> ScalingFinding | No
     if same and _at_most(reason, old, wanted == autoscaling.max_replicas):
         # Load that hovers about what the most replicas carry is no news either.
         reason = ScalingReason.SCALED_TO_MAXIMUM
-    if same and old.get("reason") == reason:
+    if same and old.get("reason") == reason and reason in _TOLD_ONCE:
         return ScalingFinding(reason, old["message"], wanted)
     if SCALING_MEANINGS[reason].active:
         words = f"{_change(before, wanted)}: {words}"
