@@ -1,34 +1,13 @@
 """For each alert: what it fires on, and what is just not enough."""
 
-from dataclasses import dataclass, field
 from typing import Final
 
-OF: Final = 'namespace="team",model="mistral"'
+from tests.monitoring.case import MODEL, OF, Case, Firing
+from tests.monitoring.objectives import OBJECTIVES
+
 LEADER: Final = 'namespace="sirocco-system",job="sirocco-operator",instance="a:8080"'
 FOLLOWER: Final = 'namespace="sirocco-system",job="sirocco-operator",instance="b:8080"'
-MODEL: Final = {"namespace": "team", "model": "mistral"}
 OPERATOR: Final = {"namespace": "sirocco-system", "job": "sirocco-operator"}
-
-
-@dataclass(frozen=True)
-class Firing:
-    """An alert that Prometheus is to send; `description` as a person reads it."""
-
-    severity: str
-    labels: dict[str, str]
-    summary: str
-    description: str
-
-
-@dataclass(frozen=True)
-class Case:
-    """Series a minute, in promtool's notation, and what fires at a time."""
-
-    alert: str
-    name: str
-    series: dict[str, str]
-    at: str
-    firing: tuple[Firing, ...] = field(default=())
 
 
 def not_ready(ready: str, replicas: str = "3x40", state: str = "EngineCrashed") -> dict[str, str]:
@@ -117,7 +96,7 @@ def waits(queue: str, engine: str) -> dict[str, str]:
     }
 
 
-def oldest_waits(seconds: int) -> dict[str, str]:
+def oldest_waits(seconds: float) -> dict[str, str]:
     """A queue that nobody leaves: no wait ends, so that the histograms tell nothing."""
     return {f"sirocco_serving_oldest_queued_seconds{{{OF}}}": f"{seconds}x40"}
 
@@ -130,66 +109,6 @@ def waiting(seconds: str) -> Firing:
         "Requests to team/mistral wait before they are worked on.",
         f"Requests wait {seconds} before the engine begins with them, as 19 of 20 that ended "
         "their wait tell, or the oldest that still waits; 2 s are allowed.",
-    )
-
-
-def times(metric: str, bound: str, fast: str, requests: str = "0+100x800") -> dict[str, str]:
-    """A histogram's two series that an objective reads."""
-    return {
-        f'{metric}_bucket{{{OF},le="{bound}"}}': fast,
-        f"{metric}_count{{{OF}}}": requests,
-    }
-
-
-def first_tokens(fast: str, requests: str = "0+100x800") -> dict[str, str]:
-    """First tokens within 2.5 s, and all."""
-    return times("vllm:time_to_first_token_seconds", "2.5", fast, requests)
-
-
-def output_tokens(fast: str, requests: str = "0+100x800") -> dict[str, str]:
-    """Requests with 0.1 s a token, and all."""
-    return times("vllm:request_time_per_output_token_seconds", "0.1", fast, requests)
-
-
-def answers(good: str, bad: str) -> dict[str, str]:
-    """Requests answered with 200 and 503."""
-    labels = f'{OF},route="/v1/chat/completions",key="alice"'
-    return {
-        f'sirocco_serving_requests_total{{{labels},status="200"}}': good,
-        f'sirocco_serving_requests_total{{{labels},status="503"}}': bad,
-    }
-
-
-def slow_first(severity: str, share: str) -> Firing:
-    """What is said of late first tokens."""
-    return Firing(
-        severity,
-        MODEL,
-        "First tokens of team/mistral come too late.",
-        f"{share} of requests wait longer than 2.5 s for their first token; "
-        "the objective allows a share of 0.05.",
-    )
-
-
-def slow_output(severity: str, share: str) -> Firing:
-    """What is said of slow tokens."""
-    return Firing(
-        severity,
-        MODEL,
-        "Tokens of team/mistral come too slowly.",
-        f"In {share} of requests a token takes longer than 0.1 s on average; "
-        "the objective allows a share of 0.05.",
-    )
-
-
-def errors(severity: str, share: str) -> Firing:
-    """What is said of errors."""
-    return Firing(
-        severity,
-        MODEL,
-        "team/mistral answers with errors.",
-        f"{share} of requests are answered with a status of 500 or above; "
-        "the objective allows a share of 0.01.",
     )
 
 
@@ -279,6 +198,8 @@ CASES: Final = (
     Case("SiroccoQueueWaitHigh", "in the engine's", waits("0+100x40", "0+90x40"), "20m", (waiting("3s"),)),
     Case("SiroccoQueueWaitHigh", "nobody gets on", oldest_waits(3), "20m", (waiting("3s"),)),
     Case("SiroccoQueueWaitHigh", "nobody waits long", oldest_waits(1), "20m"),
+    Case("SiroccoQueueWaitHigh", "little above", oldest_waits(2.5), "20m", (waiting("2.5s"),)),
+    Case("SiroccoQueueWaitHigh", "little below", oldest_waits(1.7), "20m"),
     Case("SiroccoQueueWaitHigh", "fewer wait", waits("0+94x40", "0+94x40"), "20m"),
     Case("SiroccoQueueWaitHigh", "for a shorter time", waits("0+90x40", "0+100x40"), "9m"),
     Case(
@@ -291,6 +212,7 @@ CASES: Final = (
         "11m",
         (KV_CACHE,),
     ),
+    Case("SiroccoKVCacheFull", "for a shorter time", {f"vllm:kv_cache_usage_perc{{{OF}}}": "1x40"}, "9m"),
     Case(
         "SiroccoKVCacheFull",
         "one pod alone is full",
@@ -300,56 +222,7 @@ CASES: Final = (
         },
         "30m",
     ),
-    Case(
-        "SiroccoFirstTokenSlow",
-        "burns a month's budget in two days",
-        first_tokens("0+25x800"),
-        "70m",
-        (slow_first("critical", "75%"), slow_first("warning", "75%")),
-    ),
-    Case(
-        "SiroccoFirstTokenSlow",
-        "not that fast",
-        first_tokens("0+30x800"),
-        "70m",
-        (slow_first("warning", "70%"),),
-    ),
-    Case(
-        "SiroccoFirstTokenSlow",
-        "burns it in five days",
-        first_tokens("0+69x800"),
-        "6h30m",
-        (slow_first("warning", "31%"),),
-    ),
-    Case("SiroccoFirstTokenSlow", "not even so", first_tokens("0+71x800"), "6h30m"),
-    Case("SiroccoFirstTokenSlow", "a burst is over", first_tokens("0+25x300 7500+100x500"), "5h40m"),
-    Case("SiroccoFirstTokenSlow", "too few requests to tell", first_tokens("0x9 0x40", "0+0.3x60"), "50m"),
-    Case(
-        "SiroccoOutputTokenSlow",
-        "burns a month's budget in two days",
-        output_tokens("0+25x800"),
-        "70m",
-        (slow_output("critical", "75%"), slow_output("warning", "75%")),
-    ),
-    Case(
-        "SiroccoOutputTokenSlow",
-        "not that fast",
-        output_tokens("0+30x800"),
-        "70m",
-        (slow_output("warning", "70%"),),
-    ),
-    Case("SiroccoOutputTokenSlow", "not even slowly", output_tokens("0+71x800"), "6h30m"),
-    Case(
-        "SiroccoErrors",
-        "burns a month's budget in two days",
-        answers("0+85x800", "0+15x800"),
-        "70m",
-        (errors("critical", "15%"), errors("warning", "15%")),
-    ),
-    Case(
-        "SiroccoErrors", "not that fast", answers("0+86x800", "0+14x800"), "70m", (errors("warning", "14%"),)
-    ),
-    Case("SiroccoErrors", "not even slowly", answers("0+95x800", "0+5x800"), "6h30m"),
+    *OBJECTIVES,
     Case("SiroccoScaledToMaximum", "half an hour", scaling("ScaledToMaximum"), "31m", (AT_MAXIMUM,)),
     Case("SiroccoScaledToMaximum", "for a shorter time", scaling("ScaledToMaximum"), "29m"),
     Case("SiroccoScaledToMaximum", "below it", scaling("ScalingOnTarget"), "50m"),
@@ -370,6 +243,7 @@ CASES: Final = (
         "4m",
         (Firing("critical", {}, NO_LEADER, NO_LEADER_SAYS),),
     ),
+    Case("SiroccoOperatorNoLeader", "for a shorter time", {"up": "1x40"}, "2m"),
     Case(
         "SiroccoOperatorNoLeader",
         "one leads",
@@ -386,10 +260,13 @@ CASES: Final = (
         "9m",
     ),
     Case("SiroccoOperatorNotReconciling", "nothing gets done", queue("7x40", "5x40"), "20m", (STUCK,)),
+    Case("SiroccoOperatorNotReconciling", "for a shorter time", queue("7x40", "5x40"), "4m"),
     Case("SiroccoOperatorNotReconciling", "slow, but at work", queue("7x40", "0+1x40"), "20m"),
     Case("SiroccoOperatorNotReconciling", "idle", queue("0x40", "5x40"), "30m"),
     Case("SiroccoOperatorErrors", "fails again and again", failures("0+1x60"), "35m", (FAILING,)),
+    Case("SiroccoOperatorErrors", "for a shorter time", failures("0+1x60"), "14m"),
     Case("SiroccoOperatorErrors", "failed some time", failures("0x5 1 2 3x60"), "25m"),
     Case("SiroccoCertificateExpiresSoon", "in six days", expires(6 * 86400), "2h", (EXPIRING,)),
+    Case("SiroccoCertificateExpiresSoon", "for a shorter time", expires(6 * 86400), "30m"),
     Case("SiroccoCertificateExpiresSoon", "in eight days", expires(8 * 86400), "2h"),
 )

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from tests.kind.paths import REPOSITORY
-from tests.monitoring.cases import CASES, Case
+from tests.monitoring.case import Case
+from tests.monitoring.cases import CASES
 from tests.monitoring.rules import RULE_FILES, alerts, promtool
 
 RUNBOOKS = REPOSITORY / "docs" / "runbooks.md"
@@ -49,7 +50,8 @@ def test_alert(case: Case, rules: Path, tmp_path: Path) -> None:
     }
     path = tmp_path / "test.yaml"
     path.write_text(yaml.safe_dump(test, width=1000))
-    assert promtool("test", "rules", path) == ""
+    problems = promtool("test", "rules", path)
+    assert not problems, problems
 
 
 def test_every_alert_is_seen_firing_and_not_firing() -> None:
