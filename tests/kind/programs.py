@@ -11,14 +11,7 @@ from tests.kind.keys import key_of
 from tests.kind.paths import BIN, WORK
 
 # By the name of the program among the project's tools: where the program's own manifests look for it.
-PATHS: Final[Mapping[str, str]] = {
-    "prometheus": "/bin/prometheus",
-    "prometheus-operator": "/bin/operator",
-    "prometheus-config-reloader": "/bin/prometheus-config-reloader",
-    "prometheus-alertmanager": "/bin/alertmanager",
-    "keda": "/keda",
-    "keda-adapter": "/keda-adapter",
-}
+PATHS: Final[Mapping[str, str]] = {"prometheus": "/bin/prometheus"}
 ADVICE: Final = "Disk full (`df -h`)? Then run this again."
 
 

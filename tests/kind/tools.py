@@ -125,30 +125,7 @@ MONITORING = tuple(
 )
 """Out of Debian's package, which is unpacked and not installed: nothing of it is started on the host."""
 
-_PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator"
-_KEDA = "github.com/kedacore/keda/v2"
 INTEGRATIONS = (
-    *(
-        Tool(name, f"{module}/cmd/{command}", module, version, how="dependency")
-        for name, module, command, version in (
-            ("prometheus-operator", _PROMETHEUS_OPERATOR, "operator", versions.PROMETHEUS_OPERATOR),
-            (
-                "prometheus-config-reloader",
-                _PROMETHEUS_OPERATOR,
-                "prometheus-config-reloader",
-                versions.PROMETHEUS_OPERATOR,
-            ),
-            ("keda", _KEDA, "operator", versions.KEDA),
-            ("keda-adapter", _KEDA, "adapter", versions.KEDA),
-        )
-    ),
-    Tool(
-        "prometheus-alertmanager",
-        "prometheus-alertmanager",
-        "prometheus-alertmanager",
-        versions.ALERTMANAGER,
-        how="debian",
-    ),
     Tool(
         "jaeger",
         "github.com/jaegertracing/jaeger/cmd/all-in-one",

@@ -16,12 +16,9 @@ KUBECONFORM = "v0.8.0"
 JAEGER = "v1.76.0"
 
 PROMETHEUS_OPERATOR = "v0.85.0"
-KEDA = "v2.21.0"
 
 PROMETHEUS = "2.42"
 """In DEBIAN's package, with Debian's security fixes."""
-ALERTMANAGER = "0.25"
-"""In DEBIAN's package."""
 
 PAUSE_TAGS = ("3.10", "3.10.1")
 """containerd's and kubeadm's idea of the pause image."""
