@@ -26,6 +26,11 @@ def rules(values: dict[str, Any] | None = None) -> Iterator[Rule]:
             yield from group["rules"]
 
 
+def groups() -> list[str]:
+    """The names of all groups, in their order."""
+    return [group["name"] for one in objects() for group in one["spec"]["groups"]]
+
+
 def alerts() -> list[Rule]:
     """The rules that alert."""
     return [rule for rule in rules() if "alert" in rule]
