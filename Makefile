@@ -44,7 +44,7 @@ test: ## lint and every test, in the order of the targets below; stops at the fi
 lint: .venv/.synced ## ruff, mypy and the layers of imports
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy operator/src serving/src tests examples
+	.venv/bin/mypy operator/src serving/src charts/generate examples tests
 	.venv/bin/lint-imports
 
 .PHONY: test-unit
@@ -52,9 +52,9 @@ test-unit: .venv/.synced ## pure functions: seconds
 	.venv/bin/pytest tests/unit $(PYTEST_ARGS)
 
 .PHONY: test-chart
-test-chart: .venv/.synced ## what Helm 4 and Helm 3 render
-	$(KIND) tools --for chart
-	.venv/bin/pytest tests/chart $(PYTEST_ARGS)
+test-chart: .venv/.synced ## what Helm 4 and Helm 3 render, and what its alerts fire on
+	$(KIND) tools --for chart --for monitoring
+	.venv/bin/pytest tests/chart tests/monitoring $(PYTEST_ARGS)
 
 .PHONY: test-api
 test-api: .venv/.synced ## the operator against a real API server
@@ -69,7 +69,7 @@ test-vllm: .venv/.synced ## the serving layer in a real vLLM on the CPU, in Dock
 
 .PHONY: test-e2e
 test-e2e: .venv/.synced ## everything in a kind cluster, with a real vLLM
-	$(KIND) tools --for chart
+	$(KIND) tools --for chart --for monitoring
 	$(KIND) up --gpus $(GPUS)
 	$(KIND) load
 	.venv/bin/pytest tests/e2e $(PYTEST_ARGS)
@@ -82,9 +82,10 @@ test-integrations: .venv/.synced ## with what others make: Jaeger; not part of `
 	.venv/bin/pytest tests/integrations $(PYTEST_ARGS)
 
 .PHONY: bench
-bench: .venv/.synced ## how fast the operator is with many resources
+bench: .venv/.synced ## how fast the operator is with many resources, and what figures for autoscaling cost
 	$(KIND) tools --for api
 	$(PYTHON) -m tests.bench.operator_scale
+	$(PYTHON) -m tests.bench.metrics_scrape
 
 .PHONY: bench-serving
 bench-serving: .venv/.synced ## what the serving layer costs beside stock vLLM on the CPU
@@ -102,11 +103,12 @@ format: .venv/.synced ## put the code into its form
 	.venv/bin/ruff format .
 
 .PHONY: generate
-generate: .venv/.synced ## write again what is generated: CRD, reference pages, install.yaml
+generate: .venv/.synced ## write again what is generated: CRD, reference pages, dashboards, install.yaml
 	$(KIND) tools --for chart
 	$(PYTHON) -m sirocco_operator.api.crd
 	$(PYTHON) -m sirocco_operator.api.reference
 	$(PYTHON) -m sirocco_operator.status.reference
+	$(PYTHON) -m charts.generate.dashboards
 	$(PYTHON) -m tests.chart.install_manifest
 
 .PHONY: tools

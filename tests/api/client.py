@@ -12,12 +12,15 @@ from tests.waiting import eventually
 Object = dict[str, Any]
 
 _PLURALS = {
+    "APIService": "apiservices",
     "ConfigMap": "configmaps",
     "CustomResourceDefinition": "customresourcedefinitions",
     "ClusterRole": "clusterroles",
     "ClusterRoleBinding": "clusterrolebindings",
     "Deployment": "deployments",
+    "EndpointSlice": "endpointslices",
     "Event": "events",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
     "InferenceModel": "inferencemodels",
     "Lease": "leases",
     "Namespace": "namespaces",
@@ -28,22 +31,27 @@ _PLURALS = {
     "ResourceQuota": "resourcequotas",
     "Role": "roles",
     "RoleBinding": "rolebindings",
+    "ScaledObject": "scaledobjects",
     "Secret": "secrets",
     "Service": "services",
     "ServiceAccount": "serviceaccounts",
     "ServiceMonitor": "servicemonitors",
 }
 _API_VERSIONS = {
+    "APIService": "apiregistration.k8s.io/v1",
     "CustomResourceDefinition": "apiextensions.k8s.io/v1",
     "ClusterRole": "rbac.authorization.k8s.io/v1",
     "ClusterRoleBinding": "rbac.authorization.k8s.io/v1",
     "Deployment": "apps/v1",
+    "EndpointSlice": "discovery.k8s.io/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
     "InferenceModel": "inference.sirocco.dev/v1alpha1",
     "Lease": "coordination.k8s.io/v1",
     "PodDisruptionBudget": "policy/v1",
     "ReplicaSet": "apps/v1",
     "Role": "rbac.authorization.k8s.io/v1",
     "RoleBinding": "rbac.authorization.k8s.io/v1",
+    "ScaledObject": "keda.sh/v1alpha1",
     "ServiceMonitor": "monitoring.coreos.com/v1",
 }
 
@@ -79,12 +87,12 @@ class Client:
         path: str,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
         **query: str,
     ) -> httpx.Response:
         """One request as it is."""
-        return self._http.request(
-            method, path, params=query, json=body, headers={"Content-Type": content_type}
-        )
+        headers = {"Content-Type": content_type, "Accept": accept}
+        return self._http.request(method, path, params=query, json=body, headers=headers)
 
     def request(self, method: str, path: str, body: Any = None, **options: Any) -> Object:
         """One request; raises ApiError unless the API server says 2xx."""

@@ -1,6 +1,7 @@
 """One control plane and one admin client for the whole session; a namespace for each test."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ import yaml
 
 from tests.api.client import Client
 from tests.api.control_plane import ControlPlane
+from tests.api.metrics_api import FrontProxyCall, published, wait_available
 from tests.api.operator_process import OperatorProcess, install_rights
+from tests.api.processes import free_ports
 
 CRD_FILE = Path(__file__).parents[2] / "crds" / "inferencemodels.yaml"
 
@@ -40,6 +43,42 @@ def operator(cluster: ControlPlane) -> Iterator[OperatorProcess]:
     install_rights(cluster.client)
     with OperatorProcess(cluster) as process:
         yield process
+
+
+@pytest.fixture(scope="module")
+def ports() -> tuple[int, int]:
+    """Where `operators` serve the metrics API."""
+    first, second = free_ports(2)
+    return first, second
+
+
+@pytest.fixture(scope="module")
+def operators(
+    cluster: ControlPlane, operator: OperatorProcess, ports: tuple[int, int]
+) -> Iterator[tuple[OperatorProcess, OperatorProcess]]:
+    """Two operators that serve the metrics API, both in its Service, in the place of the shared one."""
+    assert operator.stop() == 0
+    quick = {"metrics_api_refresh_seconds": "0.5", "metrics_api_overlap_seconds": "2"}
+    with ExitStack() as stack:
+        first, second = (
+            OperatorProcess(cluster, f"operator-metrics-{port}", metrics_api_port=str(port), **quick)
+            for port in ports
+        )
+        stack.enter_context(published(cluster.client, ports))
+        stack.enter_context(first)
+        stack.enter_context(second)
+        wait_available(cluster.client)
+        yield first, second
+    operator.start()
+
+
+@pytest.fixture
+def call(
+    cluster: ControlPlane, operators: tuple[OperatorProcess, OperatorProcess], ports: tuple[int, int]
+) -> FrontProxyCall:
+    """Calls the first of `operators` as the API server would."""
+    assert operators[0].running
+    return FrontProxyCall(cluster.client, ports[0], cluster.front_proxy)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A Kubernetes control plane without nodes: etcd, API server and controller manager as plain processes."""
 
 import json
+import os
 import secrets
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any, Self
 import httpx
 import yaml
 
+from tests.api.certificates import Authority, ClientCertificate
 from tests.api.client import Client
 from tests.api.processes import WITH_PARENT, free_ports, kill_group, last_lines, tool
 from tests.waiting import eventually
@@ -37,6 +39,7 @@ _CONTROLLERS = (
     "deployment-controller",
     "replicaset-controller",
     "disruption-controller",
+    "horizontal-pod-autoscaler-controller",
     "namespace-controller",
 )
 
@@ -59,9 +62,12 @@ class ControlPlane:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._folder = Path(tempfile.mkdtemp(prefix="sirocco-control-plane-"))
         self._etcd_port, self._peer_port, self._port = free_ports(3)
-        self._tokens = {"admin": secrets.token_hex(16), "operator": secrets.token_hex(16)}
+        self._tokens = {name: secrets.token_hex(16) for name in ("admin", "operator", "person")}
         self.server = f"https://127.0.0.1:{self._port}"
         self.audit_log = self._folder / "audit.log"
+        # What aggregated APIs know the API server by.
+        self._front_proxy_ca = Authority(self._folder, "front-proxy-ca")
+        self.front_proxy = self._front_proxy_ca.client("front-proxy-client")
 
     def __enter__(self) -> Self:
         try:
@@ -89,7 +95,7 @@ class ControlPlane:
         self._stop()
 
     def kubeconfig(self, user: str = "operator") -> Path:
-        """A kubeconfig file for `user`: `admin` or `operator`."""
+        """A kubeconfig file for `user`: `admin`, `operator`, or `person`, who has no rights."""
         path = self._folder / f"{user}.kubeconfig"
         config = {
             "apiVersion": "v1",
@@ -106,6 +112,14 @@ class ControlPlane:
         }
         path.write_text(yaml.safe_dump(config))
         return path
+
+    def client_of(self, user: str) -> Client:
+        """A client of one of the users that `kubeconfig` knows."""
+        return Client(self.server, self._tokens[user], self._certificate)
+
+    def front_proxy_client(self, name: str) -> ClientCertificate:
+        """Another certificate of the front proxy's authority."""
+        return self._front_proxy_ca.client(name)
 
     def restart_api_server(self) -> None:
         """Kill the API server and start it again on the same port; returns when it is ready."""
@@ -126,7 +140,7 @@ class ControlPlane:
             self._start_controller_manager()
 
     def writes(self, offset: int, namespace: str = "") -> list[str]:
-        """The operator's writes since an offset of the audit log, but for the Lease's: verb and URL.
+        """The operator's writes since an offset of the audit log: verb and URL; not the Lease's, nor reviews.
 
         Only those in `namespace` unless that is empty.
         """
@@ -134,8 +148,9 @@ class ControlPlane:
             f"{entry['verb']} {entry['requestURI']} -> {entry['responseStatus']['code']}"
             for entry in self.audit(offset)
             if entry["verb"] not in ("get", "list", "watch")
-            and entry["objectRef"]["resource"] != "leases"
-            and namespace in ("", entry["objectRef"]["namespace"])
+            # A review is asked for by writing it.
+            and entry["objectRef"]["resource"] not in ("leases", "subjectaccessreviews")
+            and namespace in ("", entry["objectRef"].get("namespace"))
         ]
 
     def wait_quiet(self, namespace: str = "", seconds: float = 1.5, deadline: float = 60) -> int:
@@ -202,6 +217,7 @@ class ControlPlane:
         tokens = [
             f"{self._tokens['admin']},admin,admin,system:masters",
             f"{self._tokens['operator']},{OPERATOR_USER},operator",
+            f"{self._tokens['person']},person,person",
         ]
         (self._folder / "tokens.csv").write_text("\n".join(tokens) + "\n")
         (self._folder / "audit.yaml").write_text(yaml.safe_dump(_AUDIT_POLICY))
@@ -236,6 +252,15 @@ class ControlPlane:
             "--service-cluster-ip-range=10.0.0.0/16",
             # There is no controller that would make the account of a new namespace.
             "--disable-admission-plugins=ServiceAccount",
+            f"--requestheader-client-ca-file={self._front_proxy_ca.path}",
+            "--requestheader-allowed-names=front-proxy-client",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            f"--proxy-client-cert-file={self.front_proxy.certificate}",
+            f"--proxy-client-key-file={self.front_proxy.key}",
+            # There is no kube-proxy: aggregated APIs are reached at their endpoints.
+            "--enable-aggregator-routing=true",
             f"--audit-policy-file={self._folder / 'audit.yaml'}",
             f"--audit-log-path={self.audit_log}",
             "--audit-log-maxsize=1000",
@@ -253,12 +278,16 @@ class ControlPlane:
             "--secure-port=0",
             "--kube-api-qps=1000",
             "--kube-api-burst=2000",
+            # 15 s by default: tests would only wait.
+            "--horizontal-pod-autoscaler-sync-period=1s",
         )
 
     def _start(self, name: str, *arguments: str) -> None:
         with (self._folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 [*WITH_PARENT, tool(name), *arguments],
+                # The API server would reach aggregated APIs through a proxy.
+                env={key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

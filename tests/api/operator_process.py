@@ -126,14 +126,17 @@ class OperatorProcess:
         except httpx.TransportError:
             return 0
 
+    def text(self, path: str) -> str:
+        """What a GET of its own HTTP server answers; empty while nothing listens."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}{path}", trust_env=False, timeout=10).text
+        except httpx.TransportError:
+            return ""
+
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that have these labels; 0 without any, or while nothing listens."""
-        try:
-            text = httpx.get(f"http://127.0.0.1:{self.port}/metrics", trust_env=False, timeout=10).text
-        except httpx.TransportError:
-            return 0.0
         total = 0.0
-        for line in text.splitlines():
+        for line in self.text("/metrics").splitlines():
             match = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
             if match is None or match[1] != name:
                 continue

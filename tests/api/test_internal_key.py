@@ -1,11 +1,12 @@
-"""The Secret with a model's internal key: made once, never read, never written again."""
+"""The Secret with a model's internal key: made once, never read, never written again, and derivable."""
 
 import base64
-import re
 from collections.abc import Iterator
 
 import pytest
 
+from sirocco_operator.controller.store import Key
+from sirocco_operator.master_key import internal_key
 from tests.api.client import Client, Object
 from tests.api.control_plane import ControlPlane
 from tests.api.models import DEADLINE, model, wait_child, wait_gone, wait_reason, wait_status
@@ -45,14 +46,17 @@ def watchful(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[Opera
 
 
 @pytest.mark.usefixtures("operator")
-def test_a_model_with_keys_gets_a_random_internal_one(client: Client, namespace: str) -> None:
+def test_a_model_with_keys_gets_an_internal_one_of_its_own(client: Client, namespace: str) -> None:
     owner = client.create(model(namespace, access=KEYS))
     client.create(model(namespace, "other", access=KEYS))
     secret = wait_child(client, "Secret", namespace, NAME)
     assert [each["uid"] for each in secret["metadata"]["ownerReferences"]] == [owner["metadata"]["uid"]]
     assert secret["metadata"]["labels"]["inference.sirocco.dev/model"] == "mistral"
-    # 256 bits.
-    assert re.fullmatch("[A-Za-z0-9_-]{43}", key_of(secret))
+    master = client.get("Secret", "sirocco-system", "sirocco-operator-internal")
+    uid = owner["metadata"]["uid"]
+    assert key_of(secret) == internal_key(
+        base64.b64decode(master["data"]["master"]), Key(namespace, "mistral"), uid
+    )
     assert key_of(secret) != key_of(wait_child(client, "Secret", namespace, "other-internal"))
     assert wait_status(client, namespace)["access"] == "Keys"
 
@@ -93,13 +97,27 @@ def test_a_change_of_the_model_or_a_restart_does_not_write_it_again(
     assert client.get("Secret", namespace, NAME) == secret
 
 
-def test_a_deleted_internal_key_is_made_anew(
+def test_a_deleted_internal_key_is_made_again(
     client: Client, namespace: str, watchful: OperatorProcess
 ) -> None:
     client.create(model(namespace, access=KEYS))
     old = wait_child(client, "Secret", namespace, NAME)
     client.delete("Secret", namespace, NAME)
-    assert key_of(wait_another(client, namespace, old)) != key_of(old)
+    assert key_of(wait_another(client, namespace, old)) == key_of(old)
+
+
+def test_another_master_key_makes_other_internal_keys(
+    client: Client, cluster: ControlPlane, operator: OperatorProcess, namespace: str
+) -> None:
+    client.create(model(namespace, access=KEYS))
+    old = wait_child(client, "Secret", namespace, NAME)
+    client.delete("Secret", "sirocco-system", "sirocco-operator-internal")
+    # One that runs remembers the master key for a minute.
+    assert operator.stop() == 0
+    with OperatorProcess(cluster, "operator-afterwards", resync_seconds="1"):
+        client.delete("Secret", namespace, NAME)
+        assert key_of(wait_another(client, namespace, old)) != key_of(old)
+    operator.start()
 
 
 @pytest.mark.usefixtures("operator")

@@ -31,6 +31,7 @@ FIELDS: dict[str, Object] = {
     "engine.args": {"engine": {"args": ["--seed", "1"]}},
     "engine.env": {"engine": {"env": [{"name": "VLLM_LOGGING_LEVEL", "value": "DEBUG"}]}},
     "engine.generation": {"engine": {"generation": {"temperature": 0, "maxTokens": 16}}},
+    "autoscaling": {"autoscaling": {"minReplicas": 2, "maxReplicas": 4}},
     "access.keysSecretName": {"access": {"keysSecretName": "keys"}},
     "access.allowedOrigins": {"access": {"allowedOrigins": ["*"]}},
     "access.deniedPatterns": {"access": {"deniedPatterns": [{"name": "card", "pattern": "[0-9]{16}"}]}},
@@ -85,7 +86,8 @@ def children(client: Client, namespace: str) -> list[Any]:
     deployment = wait_child(client, "Deployment", namespace)["spec"]
     account = client.find("ServiceAccount", namespace, "mistral")
     service = wait_child(client, "Service", namespace)["spec"]
-    return [deployment, service["ports"], service["selector"], account is None]
+    autoscaler = client.find("HorizontalPodAutoscaler", namespace, "mistral")
+    return [deployment, service["ports"], service["selector"], account is None, autoscaler is None]
 
 
 def expect_children(client: Client, namespace: str, wanted: list[Any]) -> None:

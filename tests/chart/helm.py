@@ -18,7 +18,9 @@ CHART: Final = REPOSITORY / "charts" / "sirocco"
 RELEASE: Final = "sirocco"
 NAMESPACE: Final = "sirocco-system"
 KUBERNETES: Final = "1.35.0"
+API_SERVICE: Final = "v1beta2.custom.metrics.k8s.io"
 SERVICE_MONITOR_API: Final = "monitoring.coreos.com/v1/ServiceMonitor"
+PROMETHEUS_RULE_API: Final = "monitoring.coreos.com/v1/PrometheusRule"
 
 
 class HelmError(Exception):

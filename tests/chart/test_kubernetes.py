@@ -22,10 +22,12 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
         "affinity": {"nodeAffinity": {}},
         "priorityClassName": "system-cluster-critical",
     },
+    "keda": {"autoscaling": {"provider": "keda", "keda": {"serverAddress": "http://prometheus:9090"}}},
+    "cert-manager": {"metricsApi": {"certManager": {"enabled": True}}},
     "two namespaces": {"watchNamespaces": ["team-a", "team-b"], "replicas": 1},
 }
 # Kinds of no release of Kubernetes: their schema is their own CRD's.
-FOREIGN: Final = "ServiceMonitor"
+FOREIGN: Final = "ServiceMonitor,Certificate,Issuer"
 # The oldest and the newest release that the schemas' package and the chart both know.
 VERSIONS: Final = ("1.31.0", "1.35.0")
 

@@ -80,6 +80,7 @@ def test_operator_reads_the_values_that_the_chart_was_given(monkeypatch: pytest.
             "serving": {"image": "a/gpu:1", "cpuImage": "a/cpu:1", "pullPolicy": "Never"},
             "watchNamespaces": ["team-a", "team-b"],
             "serviceMonitor": {"labels": {"release": "prometheus"}, "interval": "30s"},
+            "autoscaling": {"provider": "keda", "keda": {"serverAddress": "http://prometheus:9090"}},
             "logLevel": "debug",
         }
     )
@@ -92,13 +93,17 @@ def test_operator_reads_the_values_that_the_chart_was_given(monkeypatch: pytest.
     assert settings.namespaces == ("team-a", "team-b")
     assert settings.service_monitor_labels == {"release": "prometheus"}
     assert settings.service_monitor_interval == "30s"
+    assert settings.autoscaling_provider == "keda"
+    assert settings.keda_prometheus_url == "http://prometheus:9090"
+    assert settings.metrics_api_port == 0
     assert settings.log_level == "debug"
 
 
 def test_default_values_are_the_operators_own_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = Settings()
     for name, value in environment().items():
-        if value:
+        # A process of its own, outside a cluster, serves no API to one.
+        if value and name != "SIROCCO_METRICS_API_PORT":
             monkeypatch.setenv(name, value)
     assert Settings() == plain
 
@@ -116,7 +121,7 @@ def test_probes_ask_the_operators_endpoints() -> None:
     spec = container()
     assert spec["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
     assert spec["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
-    assert spec["ports"] == [{"name": "http", "containerPort": Settings().http_port}]
+    assert spec["ports"][0] == {"name": "http", "containerPort": Settings().http_port}
 
 
 def test_pod_fields_are_passed_on() -> None:
@@ -180,9 +185,9 @@ def test_network_policy_lets_through_what_the_operator_needs() -> None:
     policy = {"enabled": True, "apiServerPorts": [8443]}
     spec = find(render({"networkPolicy": policy}), "NetworkPolicy")["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
-    assert spec["ingress"] == [{"ports": [{"port": "http"}]}]
+    assert spec["ingress"] == [{"ports": [{"port": "http"}, {"port": "metrics-api"}]}]
     ports = [port["port"] for rule in spec["egress"] for port in rule["ports"]]
-    assert ports == [53, 53, 8443, "progress"]
+    assert ports == [53, 53, 8443, "progress", "http"]
 
 
 def test_service_monitor_comes_with_its_api() -> None:
@@ -190,7 +195,9 @@ def test_service_monitor_comes_with_its_api() -> None:
     assert "ServiceMonitor/sirocco-operator" not in names(render(given))
     monitor = find(render(given, apis=[SERVICE_MONITOR_API]), "ServiceMonitor")
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
-    assert monitor["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "30s"}]
+    assert monitor["spec"]["endpoints"] == [
+        {"port": "http", "path": "/metrics", "interval": "30s", "honorLabels": True}
+    ]
 
 
 def test_service_monitor_can_be_left_out() -> None:

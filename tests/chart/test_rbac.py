@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from tests.chart.helm import Manifest, find, names, render
+import pytest
+
+from tests.chart.helm import API_SERVICE, Manifest, find, names, render
 
 CHILDREN = {
     ("", "configmaps"),
@@ -10,6 +12,8 @@ CHILDREN = {
     ("", "services"),
     ("apps", "deployments"),
     ("policy", "poddisruptionbudgets"),
+    ("autoscaling", "horizontalpodautoscalers"),
+    ("keda.sh", "scaledobjects"),
     ("monitoring.coreos.com", "servicemonitors"),
 }
 CHILD_VERBS = {"get", "list", "watch", "create", "patch", "delete"}
@@ -23,7 +27,10 @@ OTHERS = {
     ("", "events"): {"list"},
 }
 NODES = {("", "nodes"): {"list"}}
+METRICS_API = {("apiregistration.k8s.io", "apiservices"): {"get", "patch"}}
 EVERYTHING = {**dict.fromkeys(CHILDREN, CHILD_VERBS), **OTHERS}
+KEDA = {"autoscaling": {"provider": "keda", "keda": {"serverAddress": "http://prometheus:9090"}}}
+CERT_MANAGER = {"metricsApi": {"certManager": {"enabled": True}}}
 TWO_NAMESPACES = {"watchNamespaces": ["team-a", "team-b"]}
 
 
@@ -41,16 +48,56 @@ def roles(manifests: Iterable[Manifest]) -> list[Manifest]:
     return [one for one in manifests if one["kind"] in ("Role", "ClusterRole")]
 
 
+def rules_of(manifests: Iterable[Manifest], resource: str) -> list[tuple[tuple[str, ...], set[str]]]:
+    """The names that each rule on a resource is limited to, and its verbs, over all roles."""
+    return [
+        (tuple(rule.get("resourceNames", [])), set(rule["verbs"]))
+        for role in roles(manifests)
+        for rule in role["rules"]
+        if resource in rule["resources"]
+    ]
+
+
 def test_operator_may_do_exactly_what_it_does() -> None:
-    assert granted(find(render(), "ClusterRole")) == {**EVERYTHING, **NODES}
+    assert granted(find(render(), "ClusterRole")) == {**EVERYTHING, **NODES, **METRICS_API}
 
 
-def test_no_role_has_a_wildcard_or_reads_secrets() -> None:
-    for role in roles([*render(), *render(TWO_NAMESPACES)]):
+@pytest.mark.parametrize("values", [KEDA, CERT_MANAGER], ids=["keda", "cert-manager"])
+def test_no_api_service_may_be_changed_where_the_operator_has_no_need_to(values: Manifest) -> None:
+    reads = {("apiregistration.k8s.io", "apiservices"): {"get"}}
+    assert granted(find(render(values), "ClusterRole")) == {**EVERYTHING, **NODES, **reads}
+
+
+def test_no_role_has_a_wildcard() -> None:
+    for role in roles([*render(), *render(TWO_NAMESPACES), *render(KEDA)]):
         for rule in role["rules"]:
             assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
-            assert "secrets" not in rule["resources"] or rule["verbs"] == ["create"]
             assert not {"escalate", "bind", "impersonate"} & set(rule["verbs"])
+
+
+@pytest.mark.parametrize(
+    ("values", "own"),
+    [
+        ({}, {"sirocco-operator-internal": {"get"}, "sirocco-operator-metrics-tls": {"get", "update"}}),
+        (CERT_MANAGER, {"sirocco-operator-internal": {"get"}}),
+        (KEDA, {"sirocco-operator-internal": {"get"}}),
+        (TWO_NAMESPACES, {"sirocco-operator-internal": {"get"}}),
+    ],
+    ids=["builtin", "cert-manager", "keda", "two namespaces"],
+)
+def test_of_secrets_only_the_operators_own_are_read(values: Manifest, own: dict[str, set[str]]) -> None:
+    manifests = render(values)
+    rules = rules_of(manifests, "secrets")
+    assert all(verbs == {"create"} for resource_names, verbs in rules if not resource_names)
+    assert {name: verbs for (name,), verbs in (rule for rule in rules if rule[0])} == own
+    role = find(manifests, "Role", "sirocco-operator-secrets")
+    assert role["metadata"]["namespace"] == "sirocco-system"
+    assert len(rules_of([role], "secrets")) == len(own) + 1
+
+
+def test_only_the_own_api_service_may_be_changed() -> None:
+    rules = rules_of(render(), "apiservices")
+    assert rules == [(("v1beta1.custom.metrics.k8s.io", API_SERVICE), {"get"}), ((API_SERVICE,), {"patch"})]
 
 
 def test_given_namespaces_have_a_role_each_and_the_cluster_none() -> None:
@@ -74,22 +121,41 @@ def test_release_namespace_may_be_among_those_watched() -> None:
     assert len(keys) == len(set(keys))
 
 
-def test_roles_are_bound_to_the_operators_account() -> None:
-    for manifests in (render(), render(TWO_NAMESPACES)):
-        bindings = [one for one in manifests if one["kind"].endswith("RoleBinding")]
-        account = find(manifests, "ServiceAccount")["metadata"]
-        subject = {"kind": "ServiceAccount", "name": account["name"], "namespace": account["namespace"]}
-        assert all(one["subjects"] == [subject] for one in bindings)
-        bound = {
-            (one["roleRef"]["kind"], one["metadata"].get("namespace"), one["roleRef"]["name"])
-            for one in bindings
-        }
-        operators = {
-            (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"])
-            for one in roles(manifests)
-            if "-models-" not in one["metadata"]["name"]
-        }
-        assert bound == operators
+def bindings(manifests: Iterable[Manifest]) -> set[tuple[str, str, str]]:
+    """Where each binding is, and what it binds; the namespace is empty for the whole cluster."""
+    return {
+        (one["metadata"].get("namespace", ""), one["roleRef"]["kind"], one["roleRef"]["name"])
+        for one in manifests
+        if one["kind"].endswith("RoleBinding")
+    }
+
+
+# Kubernetes' own roles for one who serves an API through the API server.
+AGGREGATED = {
+    ("", "ClusterRole", "system:auth-delegator"),
+    ("kube-system", "Role", "extension-apiserver-authentication-reader"),
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "kubernetes_own"),
+    [({}, AGGREGATED), (TWO_NAMESPACES, set()), (KEDA, set())],
+    ids=["builtin", "two namespaces", "keda"],
+)
+def test_roles_are_bound_to_the_operators_account(
+    values: Manifest, kubernetes_own: set[tuple[str, str, str]]
+) -> None:
+    manifests = render(values)
+    account = find(manifests, "ServiceAccount")["metadata"]
+    subject = {"kind": "ServiceAccount", "name": account["name"], "namespace": account["namespace"]}
+    bound = [one["subjects"] for one in manifests if one["kind"].endswith("RoleBinding")]
+    assert all(subjects == [subject] for subjects in bound)
+    operators = {
+        (one["metadata"].get("namespace", ""), one["kind"], one["metadata"]["name"])
+        for one in roles(manifests)
+        if "-models-" not in one["metadata"]["name"]
+    }
+    assert bindings(manifests) == operators | kubernetes_own
 
 
 def test_lease_is_the_only_one_that_may_be_changed() -> None:

@@ -24,6 +24,19 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"watchNamespaces": "team-a"}, "at '/watchNamespaces': got string, want array"),
     ({"watchNamespaces": ["Team_A"]}, "at '/watchNamespaces/0': 'Team_A' does not match pattern"),
     ({"watchNamespaces": ["a", "a"]}, "at '/watchNamespaces': items at 0 and 1 are equal"),
+    ({"autoscaling": {"provider": "adapter"}}, "value must be one of 'builtin', 'keda', 'external'"),
+    (
+        {"autoscaling": {"keda": {"serverAddress": "prometheus:9090"}}},
+        "'prometheus:9090' does not match pattern",
+    ),
+    (
+        {"autoscaling": {"provider": "keda"}},
+        "set autoscaling.keda.serverAddress to the URL of the Prometheus",
+    ),
+    (
+        {"metricsApi": {"certManager": {"issuerRef": {"kind": "ClusterIssuer"}}}},
+        "at '/metricsApi/certManager/issuerRef': properties 'name' required, if 'kind' exists",
+    ),
     ({"crds": {"install": "yes"}}, "at '/crds/install': got string, want boolean"),
     ({"rbac": {"create": False}}, "at '/rbac': additional properties 'create' not allowed"),
     ({"networkPolicy": {"apiServerPorts": [0]}}, "at '/networkPolicy/apiServerPorts/0': minimum"),

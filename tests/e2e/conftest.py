@@ -79,13 +79,8 @@ def shared_start(kubectl: Kubectl) -> Iterator[Watch]:
 
 def shared_manifest() -> models.Manifest:
     """The sample twice, neither replica so large that it starves the other on two cores."""
-    manifest = models.sample()
-    spec = manifest["spec"]
-    threads = {"name": "OMP_NUM_THREADS", "value": "1"}
-    others = [one for one in spec["engine"]["env"] if one["name"] != threads["name"]]
-    spec["engine"]["env"] = [*others, threads]
-    spec["resources"]["limits"]["cpu"] = "1"
-    return {**manifest, "metadata": {"name": SHARED}, "spec": {**spec, "replicas": 2}}
+    manifest = models.modest(models.sample())
+    return {**manifest, "metadata": {"name": SHARED}, "spec": {**manifest["spec"], "replicas": 2}}
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from tests.e2e import release
 from tests.e2e.kubectl import Kubectl
 
 LOG_LINES = 60
+API_SERVICE = "v1beta2.custom.metrics.k8s.io"
 
 
 def diagnose(namespaces: Sequence[str]) -> str:
@@ -22,8 +23,10 @@ def _sections(namespace: str) -> Iterator[str]:
     yield show("get", "pods", "--output", "wide")
     if namespace == release.NAMESPACE:
         yield show("get", "lease", release.OPERATOR, "--output", "yaml")
+        yield show("get", "apiservice", API_SERVICE, "--ignore-not-found", "--output", "yaml")
     else:
         yield show("get", "imodel", "--output", "yaml")
+        yield show("describe", "hpa")
         yield show("describe", "pods")
     yield show("get", "events", "--sort-by", ".lastTimestamp")
     for pod in _pod_names(kubectl):

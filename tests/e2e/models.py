@@ -24,6 +24,17 @@ def sample(path: Path = SAMPLE) -> Manifest:
     return manifest
 
 
+def modest(manifest: Manifest) -> Manifest:
+    """A sample with one core and one thread a pod: two that spin on two cores starve each other."""
+    spec = manifest["spec"]
+    threads = {"name": "OMP_NUM_THREADS", "value": "1"}
+    others = [one for one in spec["engine"]["env"] if one["name"] != threads["name"]]
+    engine = {**spec["engine"], "env": [*others, threads]}
+    limits = {**spec["resources"]["limits"], "cpu": "1"}
+    resources = {**spec["resources"], "limits": limits}
+    return {**manifest, "spec": {**spec, "engine": engine, "resources": resources}}
+
+
 def inference_model(name: str, **spec: Any) -> Manifest:
     """A resource of that name; `spec` in the API's own words."""
     return {

@@ -8,7 +8,7 @@ import pytest
 from tests.e2e import models, release
 from tests.e2e.conftest import SharedModel
 from tests.e2e.kubectl import Kubectl
-from tests.e2e.namespaces import fresh_namespace
+from tests.e2e.namespaces import fresh_namespace, remove
 from tests.e2e.release import Release
 from tests.e2e.replicas import pod_uids
 
@@ -27,7 +27,7 @@ def watched() -> Iterator[Kubectl]:
 @pytest.fixture
 def first_operator_stopped(operator: Kubectl) -> Iterator[None]:
     """The cluster-wide operator without pods, so that another one's work can be told from its own."""
-    operator.run("scale", f"deployment/{release.OPERATOR}", "--replicas=0")
+    release.Release().install({**release.VALUES, "replicas": 0})
     operator.until_gone("pods", selector=f"app.kubernetes.io/instance={release.NAME}")
     yield
     release.Release().install()
@@ -62,16 +62,32 @@ def test_helm_3_installs_an_operator_for_given_namespaces(
             second.uninstall()
 
 
-def test_uninstalling_keeps_the_models_and_their_pods(
-    shared: SharedModel, operator: Kubectl, kubectl: Kubectl
-) -> None:
+@pytest.fixture(scope="module")
+def uninstalled(shared: SharedModel, operator: Kubectl, kubectl: Kubectl) -> Iterator[set[str]]:
+    """The release removed while a model serves; the identities of its pods before."""
     before = pod_uids(kubectl, shared.name)
     Release().uninstall()
-    try:
-        assert not operator.get("deployment", release.OPERATOR)
-        assert kubectl.get("crd", CRD)
-        assert kubectl.get("imodel", shared.name)
-    finally:
-        Release().install()
+    yield before
+    Release().install()
+
+
+def test_uninstalling_keeps_the_models(
+    uninstalled: set[str], shared: SharedModel, operator: Kubectl, kubectl: Kubectl
+) -> None:
+    assert not operator.get("deployment", release.OPERATOR)
+    assert kubectl.get("crd", CRD)
+    assert kubectl.get("imodel", shared.name)
+
+
+def test_namespace_can_be_deleted_after_uninstalling(uninstalled: set[str], operator: Kubectl) -> None:
+    with fresh_namespace(Kubectl("sirocco-e2e-deleted")) as doomed:
+        remove(doomed)
+        assert not operator.get("namespace", doomed.namespace)
+
+
+def test_new_release_serves_on_with_the_same_pods(
+    uninstalled: set[str], shared: SharedModel, kubectl: Kubectl
+) -> None:
+    Release().install()
     kubectl.until("imodel", shared.name, lambda one: models.reason(one) == "Ready", "ready")
-    assert pod_uids(kubectl, shared.name) == before
+    assert pod_uids(kubectl, shared.name) == uninstalled

@@ -116,10 +116,8 @@ def reject_rules(network_interface: str = "eth0") -> list[list[str]]:
     """Return the node's packet rules that refuse cluster addresses which nothing in the node took.
 
     Until kube-proxy knows a new Service, packets to its address would leave by the default route, and
-    whatever answers there keeps a pooled connection for good.
+    whatever answers there keeps a pooled connection for good. What the node itself sends to a Service passes
+    OUTPUT with a pod's address already, but still on the way out: there only Services' addresses are refused.
     """
-    return [
-        [chain, "-o", network_interface, "-d", network, "-j", "REJECT"]
-        for chain in ("OUTPUT", "FORWARD")
-        for network in (SERVICES, PODS)
-    ]
+    refused = [("OUTPUT", SERVICES), ("FORWARD", SERVICES), ("FORWARD", PODS)]
+    return [[chain, "-o", network_interface, "-d", network, "-j", "REJECT"] for chain, network in refused]

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,22 +91,26 @@ def ensure() -> None:
 
 def load() -> None:
     """Load the images that the node lacks or has in another version; raises StepError."""
+    load_tags([image.tag for image in IMAGES if image.loaded])
+
+
+def load_tags(tags: Sequence[str]) -> None:
+    """The same for any images that Docker has."""
     present = docker.docker("exec", config.NODE, *_CTR, "images", "ls", "-q").split()
-    wanted = [image for image in IMAGES if image.loaded]
     count = 0
-    for image in wanted:
-        digest = docker.image_id(image.tag)
-        mark = f"{LOADED}/{image.tag.replace('/', '_')}"
-        known = f"docker.io/{image.tag}" in present
+    for tag in tags:
+        digest = docker.image_id(tag)
+        mark = f"{LOADED}/{tag.replace('/', '_')}"
+        known = f"docker.io/{tag}" in present
         if known and _mark(mark) == digest:
             continue
-        with step(f"load {image.tag} into the node"):
+        with step(f"load {tag} into the node"):
             docker.docker("exec", config.NODE, "sh", "-c", f"mkdir -p {LOADED} && rm -f {mark}")
-            if not (known and _load_changes(image.tag)):
-                _load_all(image.tag)
+            if not (known and _load_changes(tag)):
+                _load_all(tag)
             docker.docker("exec", config.NODE, "sh", "-c", f"echo {digest} > {mark}")
         count += 1
-    say(f"node: {count} images loaded, {len(wanted) - count} current")
+    say(f"node: {count} images loaded, {len(tags) - count} current")
 
 
 def _load_all(tag: str) -> None:

@@ -1,4 +1,4 @@
-"""Build the pinned tools from Go modules, each once for what it is made from."""
+"""Build the pinned tools, most from Go modules, each once for what it is made from."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from tests.kind import versions
 from tests.kind.gomod import build_module
 from tests.kind.keys import key_of
 from tests.kind.paths import BIN, HERE, NODE_BIN, WORK
-from tests.kind.steps import StepError, output_of, run_logged, say, step
+from tests.kind.steps import StepError, is_root, output_of, run_logged, say, step
 
 RECIPE = "1"
 """Raise it when the way of building changes in what the other parts of a key don't show."""
@@ -129,6 +129,11 @@ COMPOSE = Tool(
     how="dependency",
 )
 """Works as a program of its own and as the plugin behind `docker compose`."""
+MONITORING = tuple(
+    Tool(name, "prometheus", "prometheus", versions.PROMETHEUS, how="debian")
+    for name in ("prometheus", "promtool")
+)
+"""Out of Debian's package, which is unpacked and not installed: nothing of it is started on the host."""
 
 INTEGRATIONS = (
     Tool(
@@ -148,6 +153,7 @@ GROUPS = {
     "node": (KUBE, *NODE),
     "integrations": INTEGRATIONS,
     "compose": (COMPOSE,),
+    "monitoring": MONITORING,
 }
 
 
@@ -155,7 +161,7 @@ def ensure(*groups: str) -> None:
     """Build what the groups need and is not current; raises StepError."""
     wanted = {tool.name: tool for group in groups for tool in GROUPS[group]}
     stale = [tool for tool in wanted.values() if not tool.is_current()]
-    if stale and shutil.which("go") is None:
+    if any(tool.how != "debian" for tool in stale) and shutil.which("go") is None:
         raise StepError("Go is missing: install Go 1.26 or later (https://go.dev/dl/), then run this again.")
     for tool in stale:
         with step(f"build {tool.name} {tool.version}"):
@@ -178,6 +184,9 @@ def _build(tool: Tool) -> None:
         work = Path(folder)
         built = work / "out" / Path(tool.package).name if tool.how == "install" else work / "out" / tool.name
         (work / "out").mkdir()
+        if tool.how == "debian":
+            _publish(tool, _unpacked(tool, work))
+            return
         env = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=mod -buildvcs=false", "GOBIN": str(work / "out")}
         flags = ["-trimpath", "-ldflags", tool.ldflags(), *(["-tags", tool.tags] if tool.tags else [])]
         log = f"build-{tool.name}"
@@ -191,6 +200,29 @@ def _build(tool: Tool) -> None:
                 ["go", "build", *flags, "-o", built, tool.package], log, advice=ADVICE, env=env, cwd=work
             )
         _publish(tool, built)
+
+
+def _unpacked(tool: Tool, work: Path) -> Path:
+    """Download and unpack a Debian package; return its program of the tool's name. Raises StepError."""
+    if shutil.which("apt-get") is None:
+        raise StepError(f"{tool.name} comes from Debian's package {tool.package}: run this on Debian.")
+    advice = "Look at the machine's apt sources (`apt-get update` as root), then run this again."
+    download = ["apt-get", "download", tool.package]
+    try:
+        run_logged(download, f"get-{tool.name}", advice=advice, cwd=work)
+    except StepError:
+        if not is_root():
+            raise
+        run_logged(["apt-get", "update"], "apt-update", advice=advice)
+        run_logged(download, f"get-{tool.name}", advice=advice, cwd=work)
+    (archive,) = work.glob("*.deb")
+    run_logged(["dpkg-deb", "--extract", archive, work / "package"], f"unpack-{tool.name}", advice=advice)
+    program = work / "package" / "usr" / "bin" / tool.name
+    reported = output_of([program, "--version"])
+    if f"version {tool.version}." not in reported:
+        found = reported.partition("\n")[0]
+        raise StepError(f"This machine's {tool.package} is not version {tool.version}, but: {found}")
+    return program
 
 
 def _write_module(tool: Tool, work: Path, env: dict[str, str]) -> None:

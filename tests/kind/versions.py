@@ -17,6 +17,11 @@ JAEGER = "v1.76.0"
 COMPOSE = "v2.40.3"
 """The last 2.x, which works with Debian's Docker 20.10."""
 
+PROMETHEUS_OPERATOR = "v0.85.0"
+
+PROMETHEUS = "2.42"
+"""In DEBIAN's package, with Debian's security fixes."""
+
 PAUSE_TAGS = ("3.10", "3.10.1")
 """containerd's and kubeadm's idea of the pause image."""
 

@@ -75,6 +75,17 @@ def test_a_service_monitor_is_printed_only_for_a_cluster_that_has_them(
     assert kinds == ["ConfigMap", "ServiceAccount", "Service", "Deployment"]
 
 
+def test_a_scaled_object_is_printed_for_an_operator_that_scales_through_keda(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _write(tmp_path, "scaled.yaml", MISTRAL.replace("}}", "}, autoscaling: {maxReplicas: 4}}"))
+    monkeypatch.setenv("SIROCCO_AUTOSCALING_PROVIDER", "keda")
+    monkeypatch.setenv("SIROCCO_KEDA_PROMETHEUS_URL", "http://prometheus:9090")
+    kinds = {child["kind"] for child in _rendered(capsys, "-f", path, "--api-versions", "keda.sh/v1alpha1")}
+    assert "ScaledObject" in kinds
+    assert "HorizontalPodAutoscaler" not in kinds
+
+
 def test_all_documents_of_all_files_are_printed(
     capsys: pytest.CaptureFixture[str], mistral: str, tmp_path: Path
 ) -> None:

@@ -9,15 +9,19 @@ import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
+from sirocco_operator.api.autoscaling import Autoscaling
 from sirocco_operator.api.parse import parse
 from sirocco_operator.api.validation import problems
+from sirocco_operator.children.scaling import behavior
 from sirocco_serving import metrics
+from tests.unit.api.documents import document
 
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
 CALLING = (ROOT / "docs" / "calling-a-model.md").read_text(encoding="utf-8")
 LIMITS = (ROOT / "docs" / "access-and-limits.md").read_text(encoding="utf-8")
+SCALING = (ROOT / "docs" / "autoscaling.md").read_text(encoding="utf-8")
 SERVING = ROOT / "serving" / "src" / "sirocco_serving"
 
 
@@ -67,3 +71,20 @@ def test_the_sample_on_the_page_of_traces_is_accepted() -> None:
     assert {f"`tracing.{field}`" for field in document["spec"]["tracing"]} == set(
         re.findall(r"`tracing\.\w+`", page)
     )
+
+
+@pytest.mark.parametrize("part", re.findall(r"```yaml\n(spec:.*?)```", SCALING, re.DOTALL))
+def test_the_samples_on_the_page_about_autoscaling_are_accepted(part: str) -> None:
+    assert problems(document(**yaml.safe_load(part)["spec"])) == []
+
+
+def test_the_figures_on_the_page_about_autoscaling_are_the_defaults() -> None:
+    up, down = (behavior(Autoscaling(max_replicas=8))[way] for way in ("scaleUp", "scaleDown"))
+    assert [(each["type"], each["value"]) for each in up["policies"]] == [("Percent", 100), ("Pods", 4)]
+    assert {each["periodSeconds"] for each in up["policies"]} == {3 * 60}
+    assert "| up | double, or 4 more, in 3 minutes |" in SCALING
+    assert down["stabilizationWindowSeconds"] == 10 * 60
+    assert "| down, window | 10 minutes |" in SCALING
+    assert [(each["type"], each["value"]) for each in down["policies"]] == [("Percent", 25), ("Pods", 1)]
+    assert {each["periodSeconds"] for each in down["policies"]} == {2 * 60}
+    assert "| down, speed | a quarter, at least 1, every 2 minutes |" in SCALING

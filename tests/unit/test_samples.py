@@ -19,11 +19,26 @@ SAMPLES = sorted(
 )
 
 
-def _pod(sample: str) -> dict[str, Any]:
+def _child(sample: str, kind: str) -> dict[str, Any]:
     children = yaml.safe_load_all(render([str(MANIFESTS / f"{sample}.yaml")], None, []))
-    (deployment,) = (child for child in children if child["kind"] == "Deployment")
-    pod: dict[str, Any] = deployment["spec"]["template"]["spec"]
+    found: dict[str, Any]
+    (found,) = (child for child in children if child["kind"] == kind)
+    return found
+
+
+def _pod(sample: str) -> dict[str, Any]:
+    pod: dict[str, Any] = _child(sample, "Deployment")["spec"]["template"]["spec"]
     return pod
+
+
+def _scaling(sample: str) -> tuple[int, int, list[tuple[str, str]]]:
+    """The fewest and the most replicas, and the figures with their targets."""
+    spec = _child(sample, "HorizontalPodAutoscaler")["spec"]
+    figures = [
+        (metric["pods"]["metric"]["name"], metric["pods"]["target"]["averageValue"])
+        for metric in spec["metrics"]
+    ]
+    return spec["minReplicas"], spec["maxReplicas"], figures
 
 
 def _gpus(pod: dict[str, Any]) -> tuple[str, str]:
@@ -38,7 +53,9 @@ def _arguments(pod: dict[str, Any]) -> list[str]:
 
 def test_the_samples_are_the_ones_tested_here() -> None:
     assert sorted(path.stem for path in SAMPLES) == [
+        "autoscaled",
         "mistral",
+        "mistral-autoscaled",
         "mistral-tensor-parallel",
         "mixtral-awq",
         "smollm2-cpu",
@@ -106,3 +123,17 @@ def test_smollm2_keeps_its_cache_and_threads_small() -> None:
     assert variables["VLLM_CPU_KVCACHE_SPACE"] == "1"
     assert variables["OMP_NUM_THREADS"] == "2"
     assert variables["VLLM_CPU_OMP_THREADS_BIND"] == "nobind"
+
+
+def test_the_autoscaled_sample_is_smollm2_with_one_to_three_replicas() -> None:
+    assert _pod("autoscaled") == _pod("smollm2-cpu")
+    assert _scaling("autoscaled") == (1, 3, [("sirocco_requests_in_flight", "4")])
+
+
+def test_autoscaled_mistral_asks_for_replicas_before_its_batch_is_full() -> None:
+    assert ("--max-num-seqs", "128") in pairwise(_arguments(_pod("mistral-autoscaled")))
+    assert _scaling("mistral-autoscaled") == (
+        1,
+        8,
+        [("sirocco_requests_in_flight", "64"), ("sirocco_queue_wait_seconds", "2")],
+    )

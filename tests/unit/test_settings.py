@@ -36,6 +36,8 @@ def test_labels_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LOG_LEVEL", "loud"),
         ("SERVICE_MONITOR_INTERVAL", "soon"),
         ("SERVING_IMAGE", ""),
+        ("AUTOSCALING_PROVIDER", "prometheus"),
+        ("KEDA_PROMETHEUS_URL", "prometheus:9090"),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(
@@ -44,3 +46,11 @@ def test_a_value_out_of_range_is_refused_by_name(
     monkeypatch.setenv(f"SIROCCO_{name}", value)
     with pytest.raises(ValidationError, match=name.lower()):
         Settings()
+
+
+def test_scaling_through_keda_needs_prometheus_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIROCCO_AUTOSCALING_PROVIDER", "keda")
+    with pytest.raises(ValidationError, match=r"keda_prometheus_url\n.*give its URL, e\.g\. http://"):
+        Settings()
+    monkeypatch.setenv("SIROCCO_KEDA_PROMETHEUS_URL", "http://prometheus.monitoring.svc:9090")
+    assert Settings().autoscaling_provider == "keda"

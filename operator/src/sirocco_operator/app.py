@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
@@ -17,6 +19,11 @@ from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.controller.worker import Workers
 from sirocco_operator.kube import Kube
 from sirocco_operator.lease import LeaseLock
+from sirocco_operator.master_key import MasterKey
+from sirocco_operator.metrics_api.certificates import CertificateSource, MountedCertificate, OwnCertificate
+from sirocco_operator.metrics_api.pods import Pods
+from sirocco_operator.metrics_api.scraper import Scraper
+from sirocco_operator.metrics_api.server import MetricsApi
 from sirocco_operator.observe import Observer
 from sirocco_operator.reconcile import MODEL, Reconciler
 from sirocco_operator.resources import POD
@@ -41,6 +48,7 @@ class Operator:
         self._queue: WorkQueue[Key] = WorkQueue()
         self._store = Store(name_of(MODEL), name_of(POD), owner_of)
         self._watches = Watches(kube, self._store, self._queue.add, settings)
+        self._metrics_api = self._make_metrics_api() if settings.metrics_api_port else None
         telemetry.watch_queue(lambda: len(self._queue))
         telemetry.watch_leader(lambda: leadership.leads)
 
@@ -50,15 +58,18 @@ class Operator:
         watching = asyncio.create_task(self._watches.run(), name="watches")
         leading = asyncio.create_task(self._lead(), name="leader")
         stopping = asyncio.create_task(stop.wait(), name="stop")
+        parts = {watching, leading, stopping}
+        if self._metrics_api is not None:
+            parts.add(asyncio.create_task(self._metrics_api.run(), name="metrics API"))
         try:
-            done, _ = await asyncio.wait({watching, leading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
             await _cancelled(leading)
             await self._leadership.release()
-            await _cancelled(watching)
-            await _cancelled(stopping)
+            for part in parts - {leading}:
+                await _cancelled(part)
             await runner.cleanup()
 
     async def _lead(self) -> None:
@@ -67,7 +78,7 @@ class Operator:
         await self._leadership.acquire()
         observer = Observer(self._kube)
         reconcile = Reconciler(
-            self._kube, self._store, self._settings, self._watches.served, observer, self._telemetry.state
+            self._kube, self._store, self._settings, self._watches.served, observer, self._telemetry.model
         )
         workers = Workers(self._queue, reconcile, self._telemetry.passed, self._settings.workers)
         try:
@@ -76,6 +87,32 @@ class Operator:
                 group.create_task(self._hold(), name="lease")
         finally:
             await observer.close()
+
+    def _make_metrics_api(self) -> MetricsApi:
+        settings, telemetry, kube = self._settings, self._telemetry, self._kube
+        certificates: CertificateSource
+        if settings.metrics_api_certificate_folder:
+            certificates = MountedCertificate(Path(settings.metrics_api_certificate_folder))
+        else:
+            certificates = OwnCertificate(
+                kube,
+                settings.namespace,
+                settings.metrics_api_service,
+                lambda: self._leadership.leads,
+                timedelta(seconds=settings.metrics_api_overlap_seconds),
+            )
+        pods = Pods(self._store, self._watches.synced.is_set, MasterKey(kube, settings.namespace).get)
+        metrics_api = MetricsApi(
+            kube,
+            certificates,
+            pods,
+            Scraper(pods.targets, telemetry),
+            telemetry.asked,
+            settings.metrics_api_port,
+            settings.metrics_api_refresh_seconds,
+        )
+        telemetry.watch_certificate(metrics_api.certificate_end)
+        return metrics_api
 
     async def _hold(self) -> None:
         await self._leadership.hold()
@@ -104,9 +141,10 @@ class Operator:
         return web.Response(text="alive\n")
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        if self._watches.synced.is_set():
-            return web.Response(text="ready\n")
-        return web.Response(status=503, text="the first list of all objects is not finished\n")
+        problem = "" if self._watches.synced.is_set() else "the first list of all objects is not finished"
+        if not problem and self._metrics_api is not None:
+            problem = self._metrics_api.problem
+        return web.Response(status=503 if problem else 200, text=f"{problem or 'ready'}\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=self._telemetry.text(), headers={"Content-Type": CONTENT_TYPE})

@@ -43,11 +43,17 @@ class Applier:
         self._settled.pop(uid, None)
 
     async def converge(
-        self, kind: ChildKind, wanted: Manifest, owner_uid: str, known: Manifest | None
+        self,
+        kind: ChildKind,
+        wanted: Manifest,
+        owner_uid: str,
+        known: Manifest | None,
+        fit: Callable[[Manifest, Manifest], Manifest] | None = None,
     ) -> dict[str, Any] | Manifest:
         """Make the child as wanted and return it as it is then.
 
-        `known` is the child as the store has it. Raises Refused, Retry, or ApiError on an outage.
+        `known` is the child as the store has it; `fit` gets what is wanted and what is there, and returns
+        what is wanted then. Raises Refused, Retry, or ApiError on an outage.
         """
         live = known if known is not None else await self._read(kind, wanted, owner_uid)
         if live is None:
@@ -56,6 +62,8 @@ class Applier:
             raise Retry(
                 f"{kind.kind} {wanted['metadata']['name']} is being deleted, it is made again then", 1
             )
+        if fit is not None:
+            wanted = fit(wanted, live)
         path = difference(wanted, live, FIELD_MANAGER)
         if path is None or self._settled.get(live["metadata"]["uid"]) == _digest(wanted):
             return live
@@ -116,8 +124,8 @@ class Applier:
             applied, _ = await self._kube.apply(kind, pinned, force=True)
         except ApiError as error:
             if error.status == 409:
-                # The uid is another: the child was replaced since the store last saw it.
-                raise Retry(f"{kind.kind} {wanted['metadata']['name']} was replaced meanwhile") from error
+                # The uid or the version is another: the child is not what the store last saw.
+                raise Retry(f"{kind.kind} {wanted['metadata']['name']} was changed meanwhile") from error
             if error.status != 422:
                 raise _refused(error, kind, wanted["metadata"]["name"]) from error
             applied = await self._overwrite(kind, pinned, live, error)
@@ -132,6 +140,8 @@ class Applier:
     ) -> dict[str, Any]:
         """A merge by keys cannot put everything right: overwrite whole lists, or make the object anew."""
         namespace, name = _names(pinned)
+        # Two writes: the first makes a new version.
+        pinned = {**pinned, "metadata": _any_version(pinned)}
         if _is_immutable(error):
             log.warning("%s %s/%s is deleted and made again: %s", kind.kind, namespace, name, error.message)
             await self._kube.delete(kind, namespace, name, live["metadata"]["uid"])
@@ -163,8 +173,13 @@ def _names(manifest: Manifest) -> tuple[str, str]:
     return manifest["metadata"]["namespace"], manifest["metadata"]["name"]
 
 
+def _any_version(manifest: Manifest) -> dict[str, Any]:
+    return {key: value for key, value in manifest["metadata"].items() if key != "resourceVersion"}
+
+
 def _digest(manifest: Manifest) -> str:
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    whole = {**manifest, "metadata": _any_version(manifest)}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 def _image_volumes(deployment: Manifest) -> set[str]:

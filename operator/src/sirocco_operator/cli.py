@@ -34,7 +34,9 @@ environment (as the chart sets it for the operator):
   SIROCCO_SERVING_IMAGE, SIROCCO_SERVING_CPU_IMAGE   images of models that name none
   SIROCCO_IMAGE_PULL_POLICY                          Always, IfNotPresent or Never
   SIROCCO_SERVICE_MONITOR_LABELS                     JSON, e.g. {"release": "prometheus"}
-  SIROCCO_SERVICE_MONITOR_INTERVAL                   e.g. 15s"""
+  SIROCCO_SERVICE_MONITOR_INTERVAL                   e.g. 15s
+  SIROCCO_AUTOSCALING_PROVIDER                       builtin, keda or external
+  SIROCCO_KEDA_PROMETHEUS_URL                        for keda, e.g. http://prometheus.monitoring.svc:9090"""
 
 
 @dataclass(frozen=True)
@@ -199,8 +201,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="GROUP/VERSION",
         action="append",
         default=[],
-        help="an optional API that the cluster serves, monitoring.coreos.com/v1 for a ServiceMonitor; "
-        "may be repeated",
+        help="an optional API that the cluster serves: monitoring.coreos.com/v1 for a ServiceMonitor, "
+        "keda.sh/v1alpha1 for a ScaledObject; may be repeated",
     )
     keys.add_parser(commands)
     return parser

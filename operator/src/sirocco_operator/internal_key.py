@@ -1,13 +1,13 @@
-"""Makes the Secret with a model's internal key: once, and without ever reading a Secret.
+"""Makes the Secret with a model's internal key: once, and without ever reading it.
 
-The right to create Secrets is all that this needs. Whether one is still there is found out by creating it:
-the API server refuses a second one of that name and leaves the first as it is.
+In a model's namespace the right to create Secrets is all that this needs. Whether one is still there is found
+out by creating it: the API server refuses a second one of that name and leaves the first as it is. What is in
+it can be derived again (`sirocco_operator.master_key`).
 """
 
 import logging
-import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
@@ -16,10 +16,10 @@ from sirocco_operator.children.internal_secret import build_internal_secret, int
 from sirocco_operator.children.kinds import SECRET
 from sirocco_operator.children.serving_config import has_keys
 from sirocco_operator.controller.store import Key, Manifest
+from sirocco_operator.master_key import internal_key
 
 log = logging.getLogger(__name__)
 
-_KEY_BYTES: Final = 32
 # A name that was taken before this model was seen may be that of a model deleted just now.
 _TAKEN_SECONDS: Final = 30.0
 
@@ -28,10 +28,15 @@ class InternalKeys:
     """Sees to the internal key of every model that has keys."""
 
     def __init__(
-        self, applier: Applier, look_seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        applier: Applier,
+        master: Callable[[], Awaitable[bytes]],
+        look_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """No watch tells that a Secret was deleted: each is looked for every `look_seconds`."""
         self._applier = applier
+        self._master = master
         self._look_seconds = look_seconds
         self._clock = clock
         # The uid of a model whose Secret was there, and when it is looked for again.
@@ -49,7 +54,7 @@ class InternalKeys:
         known, due = self._due.get(key, ("", now))
         if known == uid and due > now:
             return due - now
-        manifest = build_internal_secret(model, secrets.token_urlsafe(_KEY_BYTES))
+        manifest = build_internal_secret(model, internal_key(await self._master(), key, uid))
         created = await self._applier.create_once(SECRET, manifest)
         if created:
             log.info("Secret %s/%s is created", key.namespace, manifest["metadata"]["name"])
@@ -61,7 +66,7 @@ class InternalKeys:
 
     def doubt(self, key: Key, model: InferenceModel, events: Sequence[Manifest]) -> None:
         """Look for the Secret at the next call already, if a pod could not mount it."""
-        missing = f'secret "{internal_secret_name(model)}" not found'
+        missing = f'secret "{internal_secret_name(model.metadata.name)}" not found'
         if any(missing in str(event.get("message", "")) for event in events):
             self.forget(key)
 

@@ -92,8 +92,8 @@ class Kube:
             raise
         return any(resource["name"] == kind.plural for resource in group.get("resources") or ())
 
-    async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
-        """One object, None when it does not exist."""
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> dict[str, Any] | None:
+        """One object, cluster-wide without a namespace; None when it does not exist."""
         try:
             return await self._call("GET", path_of(kind, namespace, name), kind=kind, verb="get")
         except ApiError as error:
@@ -237,9 +237,13 @@ class Kube:
         verb: str,
         seconds: float,
         body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
     ) -> dict[str, Any]:
-        """A request that the fence does not hold up: the lease's own."""
-        return await self._send(method, path, {}, body, "application/json", kind, verb, seconds, None)
+        """A request that the fence does not hold up: the lease's own, and the metrics API's.
+
+        `path` may end with a query.
+        """
+        return await self._send(method, path, {}, body, content_type, kind, verb, seconds, None)
 
     async def _call(
         self,

@@ -3,21 +3,26 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from sirocco_operator.api.parse import InvalidResource, parse
 from sirocco_operator.api.v1alpha1 import API_VERSION, KIND, PLURAL, InferenceModel
 from sirocco_operator.apply import Applier, Refused
 from sirocco_operator.children.build import build_children
-from sirocco_operator.children.kinds import CHILD_KINDS, DEPLOYMENT, ChildKind
-from sirocco_operator.controller.store import Identity, Key, Manifest, Store, identity
+from sirocco_operator.children.kinds import AUTOSCALER_KINDS, CHILD_KINDS, DEPLOYMENT, ChildKind
+from sirocco_operator.controller.store import Key, Manifest, Store, identity
 from sirocco_operator.controller.worker import Done, Retry
 from sirocco_operator.errors import ApiError
+from sirocco_operator.handover import hand_over
 from sirocco_operator.internal_key import InternalKeys
-from sirocco_operator.kube import Kube
+from sirocco_operator.kube import FIELD_MANAGER, Kube
+from sirocco_operator.master_key import MasterKey
 from sirocco_operator.observe import Observer
+from sirocco_operator.scaling_observer import ScalingObserver
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.compute import compute, invalid
+from sirocco_operator.status.figures import ModelFigures, figures
 from sirocco_operator.status.observed import Observed, Refusal
 
 log = logging.getLogger(__name__)
@@ -27,8 +32,9 @@ MODEL: Final = ChildKind(API_VERSION, KIND, PLURAL)
 REFUSED_SECONDS: Final = 5.0
 
 _KINDS: Final = {f"{kind.api_version}/{kind.kind}": kind for kind in CHILD_KINDS}
-# Told of each pass: the reason in the model's status, None when the model is gone.
-StateReport = Callable[[Key, str | None], None]
+_AUTOSCALERS: Final = {name for name, kind in _KINDS.items() if kind in AUTOSCALER_KINDS}
+# Told of each pass: how the model is, None when it is gone.
+ModelReport = Callable[[Key, ModelFigures | None], None]
 
 
 def utc_now() -> str:
@@ -46,7 +52,7 @@ class Reconciler:
         settings: Settings,
         available: Callable[[], frozenset[ChildKind]],
         observer: Observer,
-        report: StateReport,
+        report: ModelReport,
     ) -> None:
         self._kube = kube
         self._store = store
@@ -55,7 +61,10 @@ class Reconciler:
         self._observer = observer
         self._report = report
         self._applier = Applier(kube, store.remove)
-        self._internal_keys = InternalKeys(self._applier, settings.resync_seconds)
+        self._scaling = ScalingObserver(kube, settings, available)
+        self._internal_keys = InternalKeys(
+            self._applier, MasterKey(kube, settings.namespace).get, settings.resync_seconds
+        )
 
     async def __call__(self, key: Key) -> Done:
         """Bring one model to its wanted state; raises Retry when that has to wait."""
@@ -77,7 +86,9 @@ class Reconciler:
         try:
             model = parse(raw)
         except InvalidResource as error:
-            await self._tell(key, raw, previous, invalid(raw["metadata"], str(error), previous, utc_now()))
+            status = invalid(raw["metadata"], str(error), previous, utc_now())
+            self._report(key, figures(status, Observed(pods=self._store.pods(key))))
+            await self._tell(key, raw, previous, status)
             return Done()
         keys_after: float | None = None
         children: list[Manifest]
@@ -99,9 +110,17 @@ class Reconciler:
             nodes=around.nodes,
             downloads=around.downloads or {},
             refusals=refusals,
+            scaling=await self._scaling.look(model, children),
         )
-        await self._tell(key, raw, previous, compute(model, observed, previous, utc_now()))
-        again = [around.again_after, keys_after, REFUSED_SECONDS if refusals else None]
+        status = compute(model, observed, previous, utc_now())
+        self._report(key, figures(status, observed))
+        await self._tell(key, raw, previous, status)
+        again = [
+            around.again_after,
+            keys_after,
+            REFUSED_SECONDS if refusals else None,
+            self._scaling.again_after(status),
+        ]
         return Done(min((each for each in again if each is not None), default=None))
 
     async def _converge(self, key: Key, model: InferenceModel) -> tuple[list[Manifest], list[Refusal]]:
@@ -115,10 +134,16 @@ class Reconciler:
             identity(manifest): manifest
             for manifest in build_children(model, self._settings, self._available())
         }
+        # First, so that two autoscalers never pull at one Deployment, nor one at a fixed count.
+        unwanted = [which for which in known if which not in wanted]
+        await self._prune([known[which] for which in unwanted if which.kind in _AUTOSCALERS])
         children: list[Manifest] = []
         for which, manifest in wanted.items():
+            kind, fit = _KINDS[which.kind], None
+            if kind == DEPLOYMENT and model.spec.autoscaling is not None:
+                fit = partial(hand_over, autoscaling=model.spec.autoscaling, manager=FIELD_MANAGER)
             try:
-                child = await self._applier.converge(_KINDS[which.kind], manifest, uid, known.get(which))
+                child = await self._applier.converge(kind, manifest, uid, known.get(which), fit)
             except Refused as refused:
                 found = [
                     known[each] for each in wanted if each in known and each not in map(identity, children)
@@ -126,10 +151,10 @@ class Reconciler:
                 return [*children, *found], [refused.refusal]
             self._store.put(child)
             children.append(child)
-        await self._prune([known[which] for which in known if which not in wanted], known)
+        await self._prune([known[which] for which in unwanted if which.kind not in _AUTOSCALERS])
         return children, []
 
-    async def _prune(self, unwanted: Sequence[Manifest], known: Mapping[Identity, Manifest]) -> None:
+    async def _prune(self, unwanted: Sequence[Manifest]) -> None:
         available = self._available()
         for child in unwanted:
             kind = _KINDS[identity(child).kind]
@@ -144,7 +169,6 @@ class Reconciler:
     async def _tell(
         self, key: Key, raw: Manifest, previous: Mapping[str, Any], status: Mapping[str, Any]
     ) -> None:
-        self._report(key, str(status["reason"]))
         if status == previous:
             return
         # A merge patch removes only what it names.

@@ -32,6 +32,7 @@ class Resource:
 POD: Final = Resource("v1", "Pod", "pods")
 EVENT: Final = Resource("v1", "Event", "events")
 NODE: Final = Resource("v1", "Node", "nodes")
+API_SERVICE: Final = Resource("apiregistration.k8s.io/v1", "APIService", "apiservices")
 
 
 def root_of(kind: Kind) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -24,12 +24,37 @@ class Settings(BaseSettings):
     service_monitor_labels: dict[str, str] = {}
     service_monitor_interval: str = Field(default="15s", pattern=r"^[0-9]+(ms|s|m)$")
 
+    # Who serves the figures that autoscaling decides by: the operator, Prometheus through KEDA, or another
+    # server of custom.metrics.k8s.io.
+    autoscaling_provider: Literal["builtin", "keda", "external"] = "builtin"
+    # The Service, in the operator's namespace, of its own metrics API.
+    metrics_api_service: str = Field(default="sirocco-operator", min_length=1)
+    # Where it listens, in every replica; 0 for not at all.
+    metrics_api_port: int = Field(default=0, ge=0, le=65535)
+    # tls.crt and tls.key that somebody else keeps, e.g. cert-manager; empty: the operator makes its own.
+    metrics_api_certificate_folder: str = ""
+    # How often its certificate and the API server's are looked at, and how long before it is served the API
+    # server is told of another one.
+    metrics_api_refresh_seconds: float = Field(default=30.0, ge=0.1)
+    metrics_api_overlap_seconds: float = Field(default=300.0, ge=0)
+    keda_prometheus_url: str = Field(default="", pattern=r"^(https?://\S+)?$", validate_default=True)
+
     workers: int = Field(default=16, ge=1, le=256)
     resync_seconds: float = Field(default=300.0, ge=1)
     discovery_seconds: float = Field(default=15.0, ge=0.1)
     lease_seconds: float = Field(default=15.0, ge=1)
     http_port: int = Field(default=8080, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("keda_prometheus_url")
+    @classmethod
+    def _is_given_for_keda(cls, url: str, info: ValidationInfo) -> str:
+        if not url and info.data.get("autoscaling_provider") == "keda":
+            raise ValueError(
+                "is empty, and SIROCCO_AUTOSCALING_PROVIDER=keda scales by what Prometheus knows: "
+                "give its URL, e.g. http://prometheus.monitoring.svc:9090"
+            )
+        return url
 
     @property
     def namespaces(self) -> tuple[str, ...]:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from sirocco_operator.controller.store import Key
+from sirocco_operator.status.figures import ModelFigures
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -22,7 +23,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._states: dict[Key, str] = {}
+        self._models: dict[Key, ModelFigures] = {}
         self._passes = Counter(
             "sirocco_operator_reconciles_total",
             "Passes over a model by result: done, retry, error.",
@@ -47,7 +48,28 @@ class Telemetry:
         self._leader = Gauge(
             "sirocco_operator_leader", "1 in the process that leads, else 0.", registry=self._registry
         )
-        self._registry.register(_States(self._states))
+        self._requests = Counter(
+            "sirocco_operator_metrics_api_requests_total",
+            "Requests of the metrics API by what they asked for and HTTP status.",
+            ["what", "code"],
+            registry=self._registry,
+        )
+        self._scrapes = Counter(
+            "sirocco_operator_metrics_api_scrapes_total",
+            "Scrapes of model pods by result: ok, unreachable, late, unauthorized, unreadable.",
+            ["result"],
+            registry=self._registry,
+        )
+        self._rounds = Histogram(
+            "sirocco_operator_metrics_api_scrape_seconds",
+            "Time that asking all pods of a model took.",
+            buckets=(0.01, 0.03, 0.1, 0.3, 1, 3),
+            registry=self._registry,
+        )
+        self._certificate = _Certificate()
+        self._registry.register(_Models(self._models))
+        self._registry.register(self._certificate)
+        ProcessCollector(registry=self._registry)
 
     def called(self, verb: str, kind: str, code: int) -> None:
         """Count a call of the API."""
@@ -58,12 +80,24 @@ class Telemetry:
         self._seconds.observe(seconds)
         self._passes.labels(result).inc()
 
-    def state(self, key: Key, reason: str | None) -> None:
-        """Note the reason in a model's status; None when the model is gone."""
-        if reason is None:
-            self._states.pop(key, None)
+    def model(self, key: Key, figures: ModelFigures | None) -> None:
+        """Note how a model is; None when it is gone."""
+        if figures is None:
+            self._models.pop(key, None)
         else:
-            self._states[key] = reason
+            self._models[key] = figures
+
+    def asked(self, what: str, code: int) -> None:
+        """Count a request of the metrics API."""
+        self._requests.labels(what, str(code)).inc()
+
+    def scraped(self, result: str) -> None:
+        """Count a scrape of a pod."""
+        self._scrapes.labels(result).inc()
+
+    def scraped_all(self, seconds: float) -> None:
+        """Note how long it took to scrape all pods of a model."""
+        self._rounds.observe(seconds)
 
     def watch_queue(self, depth: Callable[[], int]) -> None:
         """Read the queue's depth at each scrape."""
@@ -73,21 +107,65 @@ class Telemetry:
         """Read at each scrape whether this process leads."""
         self._leader.set_function(lambda: float(leads()))
 
+    def watch_certificate(self, end: Callable[[], float | None]) -> None:
+        """Read at each scrape when the metrics API's certificate ends: Unix time, None without one."""
+        self._certificate.end = end
+
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
-class _States(Collector):
-    def __init__(self, states: dict[Key, str]) -> None:
-        self._states = states
+class _Models(Collector):
+    """Only the leader knows the models: of the others' processes there are no series."""
+
+    def __init__(self, models: dict[Key, ModelFigures]) -> None:
+        self._models = models
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        objects = GaugeMetricFamily(
+            "sirocco_operator_objects", "InferenceModels by the reason in their status.", labels=["state"]
+        )
+        for reason, number in sorted(Count(each.state for each in self._models.values()).items()):
+            objects.add_metric([reason], number)
+        yield objects
+        state = _family("state", "1 for the reason in a model's status.", "state")
+        ready = _family("ready", "1 while at least one pod of a model answers, else 0.")
+        replicas = _family("replicas", "Pods of a model that are wanted.")
+        ready_replicas = _family("ready_replicas", "Pods of a model that answer.")
+        gpus = _family("gpus", "GPUs that the pods of a model hold.")
+        restarts = _family("container_restarts", "Restarts of all containers of the pods of a model.")
+        scaling = _family("scaling", "1 for the reason of a model's condition ScalingActive.", "state")
+        for key, each in self._models.items():
+            labels = [key.namespace, key.name]
+            state.add_metric([*labels, each.state], 1)
+            ready.add_metric(labels, float(each.ready))
+            replicas.add_metric(labels, each.replicas)
+            ready_replicas.add_metric(labels, each.ready_replicas)
+            gpus.add_metric(labels, each.gpus)
+            restarts.add_metric(labels, each.restarts)
+            if each.scaling is not None:
+                scaling.add_metric([*labels, each.scaling], 1)
+        yield from (state, ready, replicas, ready_replicas, gpus, restarts, scaling)
+
+
+def _family(name: str, documentation: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(
+        f"sirocco_operator_model_{name}", documentation, labels=["namespace", "model", *labels]
+    )
+
+
+class _Certificate(Collector):
+    def __init__(self) -> None:
+        self.end: Callable[[], float | None] = lambda: None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(
-            "sirocco_operator_objects", "InferenceModels by the reason in their status.", labels=["state"]
+            "sirocco_operator_certificate_expiry_timestamp_seconds",
+            "When the serving certificate of the metrics API ends, as Unix time.",
         )
-        for state, number in sorted(Count(self._states.values()).items()):
-            family.add_metric([state], number)
+        if (end := self.end()) is not None:
+            family.add_metric([], end)
         yield family
 
 

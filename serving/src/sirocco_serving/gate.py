@@ -27,7 +27,8 @@ class Ticket:
 
     holder: str
     turn: asyncio.Future[bool]
-    began: float = 0.0
+    # When it began to wait; once it has a place, when it got that.
+    began: float
 
     @property
     def admitted(self) -> bool:
@@ -58,12 +59,19 @@ class Gate:
         """Requests that wait for one."""
         return sum(len(line) for line in self._waiting.values())
 
+    @property
+    def oldest_seconds(self) -> float:
+        """How long the request has waited that waits longest, 0 when none waits."""
+        # The first of a holder's line has waited longest in it.
+        first = min((line[0].began for line in self._waiting.values()), default=None)
+        return 0.0 if first is None else self._clock() - first
+
     def enter(self, holder: str) -> Ticket:
         """A ticket with a place, if one is free, or in the queue; to be given back with `leave`.
 
         Raises GateFullError when there is no room for it.
         """
-        ticket = Ticket(holder, asyncio.get_running_loop().create_future())
+        ticket = Ticket(holder, asyncio.get_running_loop().create_future(), self._clock())
         if self.inside < self._places:
             self._admit(ticket)
             return ticket

@@ -28,6 +28,11 @@ SECONDS = Histogram(
 QUEUED = Gauge(
     "sirocco_serving_requests_queued", "Requests that wait for a place.", multiprocess_mode="livesum"
 )
+# The histogram tells nothing while a queue stands still: only a wait that has ended is in it.
+OLDEST_QUEUED = Gauge(
+    "sirocco_serving_oldest_queued_seconds",
+    "How long the request has waited that waits longest for a place, 0 when none waits.",
+)
 QUEUE_SECONDS = Histogram(
     "sirocco_serving_queue_seconds",
     "How long requests waited for a place, also those that got none.",

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from .engine import Engine
@@ -23,9 +23,11 @@ async def health() -> Response:
 
 
 @router.get("/metrics")
-async def metrics() -> Response:
-    """Prometheus' default registry, vLLM's too."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(request: Request) -> Response:
+    """Prometheus' default registry, vLLM's too; whole, or the series that `name[]` asks for."""
+    names = request.query_params.getlist("name[]")
+    registry = REGISTRY.restricted_registry(names) if names else REGISTRY
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/v1/models")

@@ -42,6 +42,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--served-model-name", nargs="+", default=[])
     parser.add_argument("--middleware", action="append", default=[])
+    parser.add_argument("--max-num-seqs", type=int, default=256)
     parser.add_argument("--shutdown-timeout", type=int, default=0)
     known, _ = parser.parse_known_args(arguments)
     known.served_model_name = known.served_model_name or [known.model]
@@ -76,7 +77,8 @@ async def serve(args: argparse.Namespace) -> None:
     for register in plugins("vllm.general_plugins"):
         register()
     await asyncio.sleep(float(os.environ.get("STANDIN_START_SECONDS", "1")))
-    engine = Engine(args.served_model_name[0], float(os.environ.get("STANDIN_TOKEN_SECONDS", "0.05")))
+    pace = float(os.environ.get("STANDIN_TOKEN_SECONDS", "0.05"))
+    engine = Engine(args.served_model_name[0], pace, args.max_num_seqs)
     app = build_app(args)
     app.state.engine_client = engine
     for plugin in app.state.endpoint_plugins:

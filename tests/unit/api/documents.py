@@ -70,6 +70,17 @@ REFUSED: dict[str, Refused] = {
     "a secret for an image": Refused(
         with_model(uri="oci://registry/model:1", secretName="hub"), "model.secretName is for hf:// only"
     ),
+    "a fixed count beside autoscaling": Refused(
+        document(replicas=2, autoscaling={"maxReplicas": 4}),
+        "autoscaling owns the replica count: remove replicas, or remove autoscaling",
+    ),
+    "a stop beside autoscaling": Refused(
+        document(replicas=0, autoscaling={"maxReplicas": 4}), "autoscaling owns the replica count"
+    ),
+    "fewest replicas above the most": Refused(
+        document(autoscaling={"minReplicas": 5, "maxReplicas": 4}),
+        "autoscaling.minReplicas must not be above autoscaling.maxReplicas",
+    ),
     "a cache for an image": Refused(
         document(model={"uri": "oci://registry/model:1"}, cache={"claimName": "weights"}), "remove cache"
     ),
@@ -227,6 +238,23 @@ MISFITS: dict[str, Document] = {
     "negative replicas": document(replicas=-1),
     "no GPU at all": document(tensorParallel=0),
     "an unknown device": document(device="tpu"),
+    "autoscaling without an end": document(autoscaling={"minReplicas": 1}),
+    "autoscaling to zero": document(autoscaling={"minReplicas": 0, "maxReplicas": 4}),
+    "more replicas than fixed ones may be": document(autoscaling={"maxReplicas": 1001}),
+    "a replica for no request": document(autoscaling={"maxReplicas": 2, "target": {"inFlightRequests": 0}}),
+    "a wait of nothing": document(autoscaling={"maxReplicas": 2, "target": {"queueWaitSeconds": 0}}),
+    "an empty KV cache": document(autoscaling={"maxReplicas": 2, "target": {"kvCacheUtilization": 0}}),
+    "more than a KV cache": document(autoscaling={"maxReplicas": 2, "target": {"kvCacheUtilization": 80}}),
+    "a target that does not exist": document(autoscaling={"maxReplicas": 2, "target": {"cpu": 80}}),
+    "a policy without a period": document(
+        autoscaling={
+            "maxReplicas": 2,
+            "behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 1}]}},
+        }
+    ),
+    "a window of a day": document(
+        autoscaling={"maxReplicas": 2, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 86400}}}
+    ),
     "no URI": with_model(revision="main"),
     "text for a number": document(engine={"maxModelLen": "4096"}),
     "no share of memory": document(engine={"gpuMemoryUtilization": 0}),
@@ -328,6 +356,25 @@ ACCEPTED: dict[str, Document] = {
     ),
     "a cache of answers with its defaults": document(limits={"answerCache": {}}),
     "other sampling": document(engine={"generation": {"temperature": 0, "topP": 1, "maxTokens": 1}}),
+    "replicas by load": document(autoscaling={"maxReplicas": 1}),
+    "one replica beside autoscaling, which is the default": document(
+        replicas=1, autoscaling={"maxReplicas": 4}
+    ),
+    "everything about autoscaling": document(
+        autoscaling={
+            "minReplicas": 1000,
+            "maxReplicas": 1000,
+            "target": {"inFlightRequests": 8, "queueWaitSeconds": 0.5, "kvCacheUtilization": 0.8},
+            "behavior": {
+                "scaleUp": {
+                    "stabilizationWindowSeconds": 0,
+                    "selectPolicy": "Min",
+                    "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
+                },
+                "scaleDown": {"selectPolicy": "Disabled"},
+            },
+        }
+    ),
     "a traced model": document(tracing={"endpoint": "https://collector.example.com", "sampleRatio": 0}),
     "a collector that asks for a key": document(
         tracing={"endpoint": "https://ingest.eu.signoz.cloud:443", "headersSecretName": "signoz"}

@@ -8,7 +8,16 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
 from sirocco_operator.children.build import build_children
-from sirocco_operator.children.kinds import CHILD_KINDS, DEPLOYMENT, SERVICE, SERVICE_MONITOR
+from sirocco_operator.children.kinds import (
+    CHILD_KINDS,
+    DEPLOYMENT,
+    HORIZONTAL_POD_AUTOSCALER,
+    SCALED_OBJECT,
+    SERVICE,
+    SERVICE_MONITOR,
+    ChildKind,
+)
+from sirocco_operator.settings import Settings
 from tests.unit.children.rendering import SETTINGS, a_model, children
 
 pytestmark = pytest.mark.unit
@@ -42,9 +51,20 @@ RICH: dict[str, Any] = {
 }
 
 
-def test_children_come_in_the_order_of_writing() -> None:
-    built = build_children(a_model(replicas=2), SETTINGS, CHILD_KINDS)
-    assert [child["kind"] for child in built] == [kind.kind for kind in CHILD_KINDS]
+AUTOSCALED: dict[str, Any] = {"autoscaling": {"maxReplicas": 4}}
+KEDA = SETTINGS.model_copy(
+    update={"autoscaling_provider": "keda", "keda_prometheus_url": "http://prometheus:9090"}
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "other"), [(SETTINGS, SCALED_OBJECT), (KEDA, HORIZONTAL_POD_AUTOSCALER)]
+)
+def test_children_come_in_the_order_of_writing_with_one_autoscaler(
+    settings: Settings, other: ChildKind
+) -> None:
+    built = build_children(a_model(**AUTOSCALED), settings, CHILD_KINDS)
+    assert [child["kind"] for child in built] == [kind.kind for kind in CHILD_KINDS if kind != other]
 
 
 @pytest.mark.parametrize("version", ["1.31", "1.35"])
@@ -52,11 +72,12 @@ def test_children_come_in_the_order_of_writing() -> None:
     "spec",
     [
         {"replicas": 2},
+        AUTOSCALED,
         {"device": "cpu", "model": {"uri": "oci://models/smollm2:1"}},
         {"model": {"uri": "pvc://weights/mistral"}},
         RICH,
     ],
-    ids=["smallest", "image", "claim", "everything"],
+    ids=["smallest", "autoscaled", "image", "claim", "everything"],
 )
 def test_every_field_is_one_that_kubernetes_knows(spec: dict[str, Any], version: str) -> None:
     for child in build_children(a_model(**spec), SETTINGS, set(CHILD_KINDS) - {SERVICE_MONITOR}):

@@ -24,6 +24,10 @@ def test_replicas_are_the_models(replicas: int) -> None:
     assert _spec(replicas=replicas)["replicas"] == replicas
 
 
+def test_with_autoscaling_a_new_deployment_begins_with_the_fewest_replicas() -> None:
+    assert _spec(autoscaling={"minReplicas": 2, "maxReplicas": 4})["replicas"] == 2
+
+
 def test_a_rollout_surges_by_default() -> None:
     assert _spec()["strategy"] == {
         "type": "RollingUpdate",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sirocco_operator.children.kinds import CHILD_KINDS, CONFIG_MAP, SERVICE_MONITOR
+from sirocco_operator.children.kinds import CHILD_KINDS, CONFIG_MAP, SCALED_OBJECT, SERVICE_MONITOR
 
 pytestmark = pytest.mark.unit
 
@@ -15,5 +15,5 @@ def test_another_kind_has_group_and_version() -> None:
     assert (SERVICE_MONITOR.group, SERVICE_MONITOR.version) == ("monitoring.coreos.com", "v1")
 
 
-def test_only_the_service_monitor_is_optional() -> None:
-    assert [kind for kind in CHILD_KINDS if kind.optional] == [SERVICE_MONITOR]
+def test_only_kinds_of_other_projects_are_optional() -> None:
+    assert [kind for kind in CHILD_KINDS if kind.optional] == [SCALED_OBJECT, SERVICE_MONITOR]

@@ -8,6 +8,11 @@ from tests.unit.children.rendering import a_model, children
 pytestmark = pytest.mark.unit
 
 
+def test_with_autoscaling_it_depends_on_the_most_replicas_alone() -> None:
+    assert "PodDisruptionBudget" in children(a_model(autoscaling={"maxReplicas": 2}))
+    assert "PodDisruptionBudget" not in children(a_model(autoscaling={"maxReplicas": 1}))
+
+
 @pytest.mark.parametrize("replicas", [0, 1])
 def test_below_two_replicas_there_is_none_as_it_could_only_block_drains(replicas: int) -> None:
     assert "PodDisruptionBudget" not in children(a_model(replicas=replicas))

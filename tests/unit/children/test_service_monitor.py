@@ -9,10 +9,16 @@ pytestmark = pytest.mark.unit
 
 
 def test_metrics_of_the_models_pods_are_scraped() -> None:
-    assert children(a_model())["ServiceMonitor"]["spec"] == {
-        "selector": {"matchLabels": selector("mistral")},
-        "endpoints": [{"port": "http", "path": "/metrics", "interval": "15s"}],
-    }
+    spec = children(a_model())["ServiceMonitor"]["spec"]
+    assert spec["selector"] == {"matchLabels": selector("mistral")}
+    (endpoint,) = spec["endpoints"]
+    assert endpoint.items() >= {"port": "http", "path": "/metrics", "interval": "15s"}.items()
+
+
+def test_every_series_tells_its_model() -> None:
+    (endpoint,) = children(a_model())["ServiceMonitor"]["spec"]["endpoints"]
+    source = "__meta_kubernetes_service_label_inference_sirocco_dev_model"
+    assert endpoint["relabelings"] == [{"sourceLabels": [source], "targetLabel": "model"}]
 
 
 def test_turned_off_there_is_none() -> None:

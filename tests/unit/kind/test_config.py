@@ -2,7 +2,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.kind.config import audit_policy, cluster_config, gpu_labels, gpu_patch, reject_rules
+from tests.kind.config import (
+    PODS,
+    SERVICES,
+    audit_policy,
+    cluster_config,
+    gpu_labels,
+    gpu_patch,
+    reject_rules,
+)
 
 
 def patches(*, built: bool) -> dict[str, Any]:
@@ -56,3 +64,8 @@ def test_a_node_without_gpus_loses_their_labels() -> None:
 
 def test_only_packets_that_would_leave_the_node_are_refused() -> None:
     assert all(rule[1:3] == ["-o", "eth0"] and rule[-1] == "REJECT" for rule in reject_rules())
+
+
+def test_what_the_node_sends_to_a_services_pods_is_not_refused() -> None:
+    refused = {(rule[0], rule[4]) for rule in reject_rules()}
+    assert refused == {("OUTPUT", SERVICES), ("FORWARD", SERVICES), ("FORWARD", PODS)}

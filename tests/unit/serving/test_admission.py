@@ -63,6 +63,12 @@ def queued() -> float:
     return REGISTRY.get_sample_value("sirocco_serving_requests_queued") or 0.0
 
 
+def oldest() -> float:
+    found = REGISTRY.get_sample_value("sirocco_serving_oldest_queued_seconds")
+    assert found is not None
+    return found
+
+
 def problem(answer: Exchange) -> tuple[int, str]:
     return answer.status, json.loads(answer.text)["error"]["code"]
 
@@ -77,6 +83,20 @@ def test_a_request_beyond_the_limit_waits_for_its_turn() -> None:
         await eventually(lambda: server.inside == ["second"])
         await server.finish("second")
         assert (second.status, second.text, queued()) == (200, "done", 0)
+
+    run(scenario())
+
+
+def test_the_oldest_wait_is_told_while_nobody_leaves_the_queue() -> None:
+    async def scenario() -> None:
+        server = Server()
+        await server.ask("first")
+        assert oldest() == 0
+        await server.ask("second")
+        await eventually(lambda: oldest() > 0.01)
+        await server.finish("first")
+        await server.finish("second")
+        assert oldest() == 0
 
     run(scenario())
 

@@ -170,6 +170,26 @@ def test_nothing_is_kept_of_holders_who_left() -> None:
     run(scenario())
 
 
+def test_the_oldest_wait_is_that_of_who_waits_longest() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        gate = Gate(1, 10, clock)
+        inside = gate.enter("a")
+        clock.now += 100
+        assert gate.oldest_seconds == 0
+        waiting = [gate.enter("a")]
+        clock.now += 5
+        waiting.append(gate.enter("b"))
+        clock.now += 2
+        assert gate.oldest_seconds == 7
+        gate.leave(inside)
+        (admitted,) = (ticket for ticket in waiting if ticket.admitted)
+        gate.leave(admitted)
+        assert gate.oldest_seconds == 0
+
+    run(scenario())
+
+
 def test_the_wait_is_told_by_the_latest_stays() -> None:
     async def scenario() -> None:
         clock = Clock()

@@ -126,7 +126,7 @@ OWNED_FLAGS: Final = (
         "the Service and the probes rely on plain HTTP on port 8000; end TLS and paths in an ingress",
     ),
     OwnedFlags(
-        ("--middleware", "--disable-fastapi-docs", "--enable-offline-docs"),
+        ("--middleware", "--disable-fastapi-docs", "--enable-offline-docs", "--disable-uvicorn-access-log"),
         "the serving layer decides which routes are open",
     ),
     OwnedFlags(

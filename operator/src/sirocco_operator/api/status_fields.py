@@ -12,7 +12,9 @@ from sirocco_operator.api.rules import map_by
 class Condition(ApiModel):
     """One aspect of the model's state, as Kubernetes' own conditions."""
 
-    type: str = Field(min_length=1, max_length=316, description="Ready, Progressing or Degraded.")
+    type: str = Field(
+        min_length=1, max_length=316, description="Ready, Progressing, Degraded or ScalingActive."
+    )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether the aspect holds.")
     reason: str = Field(
         min_length=1,
@@ -33,7 +35,7 @@ class InferenceModelStatus(ApiModel):
     conditions: tuple[Condition, ...] = Field(
         default=(),
         max_length=16,
-        description="Ready, Progressing and Degraded.",
+        description="Ready, Progressing and Degraded; with autoscaling ScalingActive too.",
         json_schema_extra=map_by("type"),
     )
     reason: str | None = Field(
@@ -43,6 +45,9 @@ class InferenceModelStatus(ApiModel):
         default=None, max_length=32_768, description="The Ready condition's message: cause and fix."
     )
     replicas: int | None = Field(default=None, ge=0, description="Pods that exist; read by /scale.")
+    desired_replicas: int | None = Field(
+        default=None, ge=0, description="With autoscaling: pods that the load asks for."
+    )
     ready_replicas: int | None = Field(default=None, ge=0, description="Pods that answer.")
     gpus: int | None = Field(default=None, ge=0, description="GPUs that all replicas ask for.")
     selector: str | None = Field(

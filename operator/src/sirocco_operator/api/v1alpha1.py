@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from sirocco_operator.api import model_source
 from sirocco_operator.api.access import Access
+from sirocco_operator.api.autoscaling import Autoscaling
 from sirocco_operator.api.base import ApiModel
 from sirocco_operator.api.engine import Engine
 from sirocco_operator.api.limits import Limits
@@ -189,6 +190,11 @@ class InferenceModelSpec(PodFields):
                 field="engine.gpuMemoryUtilization",
             ),
             Rule(
+                "!has(self.autoscaling) || self.replicas == 1",
+                "autoscaling owns the replica count: remove replicas, or remove autoscaling",
+                field="replicas",
+            ),
+            Rule(
                 "!has(self.cache) || self.model.uri.startsWith('hf://')",
                 "cache keeps weights that are downloaded, and only those of hf:// are: remove cache",
                 field="cache",
@@ -240,6 +246,9 @@ class InferenceModelSpec(PodFields):
     )
     engine: Engine = Field(default=Engine(), description="Settings of vLLM.")
     replicas: int = Field(default=1, ge=0, le=1000, description="Pods that serve; 0 stops the model.")
+    autoscaling: Autoscaling | None = Field(
+        default=None, description="Replicas by load, in place of replicas. Default: a fixed count."
+    )
     access: Access = Field(default=Access(), description="Who may use the model, and what for.")
     limits: Limits = Field(
         default=Limits(), description="What requests may ask for; each limit holds for one pod."

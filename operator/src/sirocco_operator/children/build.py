@@ -6,8 +6,10 @@ from typing import Any
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.config_map import build_config_map
 from sirocco_operator.children.deployment import build_deployment
+from sirocco_operator.children.horizontal_pod_autoscaler import build_horizontal_pod_autoscaler
 from sirocco_operator.children.kinds import ChildKind
 from sirocco_operator.children.pod_disruption_budget import build_pod_disruption_budget
+from sirocco_operator.children.scaled_object import build_scaled_object
 from sirocco_operator.children.service import build_service
 from sirocco_operator.children.service_account import build_service_account
 from sirocco_operator.children.service_monitor import build_service_monitor
@@ -27,6 +29,8 @@ def build_children(
         build_service(model),
         build_deployment(model, settings),
         build_pod_disruption_budget(model),
+        build_horizontal_pod_autoscaler(model, settings),
+        build_scaled_object(model, settings, available),
         build_service_monitor(model, settings, available),
     )
     return tuple(child for child in children if child is not None)

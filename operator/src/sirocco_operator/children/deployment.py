@@ -22,11 +22,14 @@ _ROLLING_UPDATE: Final = {
 
 
 def build_deployment(model: InferenceModel, settings: Settings) -> dict[str, Any]:
-    """A rolling update of one pod at a time, given up only after the longest start-up."""
+    """A rolling update of one pod at a time, given up only after the longest start-up.
+
+    With autoscaling the count is only where a new Deployment begins: `handover` says what an old one gets.
+    """
     return {
         **manifest(DEPLOYMENT, model),
         "spec": {
-            "replicas": model.spec.replicas,
+            "replicas": _replicas(model),
             "revisionHistoryLimit": _REVISION_HISTORY,
             "progressDeadlineSeconds": STARTUP_BUDGET + PROGRESS_MARGIN,
             "selector": {"matchLabels": selector(model.metadata.name)},
@@ -37,3 +40,8 @@ def build_deployment(model: InferenceModel, settings: Settings) -> dict[str, Any
             "template": pod_template(model, settings),
         },
     }
+
+
+def _replicas(model: InferenceModel) -> int:
+    autoscaling = model.spec.autoscaling
+    return model.spec.replicas if autoscaling is None else autoscaling.min_replicas

@@ -9,15 +9,15 @@ from sirocco_operator.children.manifest import manifest
 from sirocco_operator.children.serving_config import INTERNAL_KEY
 
 
-def internal_secret_name(model: InferenceModel) -> str:
-    """A name of its own, as a user's Secret is likely to have the model's."""
-    return f"{model.metadata.name}-internal"
+def internal_secret_name(model: str) -> str:
+    """The name, by the model's: one of its own, as a user's Secret is likely to have the model's."""
+    return f"{model}-internal"
 
 
 def build_internal_secret(model: InferenceModel, key: str) -> dict[str, Any]:
     """The Secret with this key; it is written once and not among the children, which are kept as built."""
     return {
-        **manifest(SECRET, model, name=internal_secret_name(model)),
+        **manifest(SECRET, model, name=internal_secret_name(model.metadata.name)),
         "type": "Opaque",
         "data": {INTERNAL_KEY: base64.b64encode(key.encode()).decode()},
     }

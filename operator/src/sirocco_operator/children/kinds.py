@@ -29,6 +29,10 @@ SERVICE_ACCOUNT: Final = ChildKind("v1", "ServiceAccount", "serviceaccounts")
 SERVICE: Final = ChildKind("v1", "Service", "services")
 DEPLOYMENT: Final = ChildKind("apps/v1", "Deployment", "deployments")
 POD_DISRUPTION_BUDGET: Final = ChildKind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+HORIZONTAL_POD_AUTOSCALER: Final = ChildKind(
+    "autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"
+)
+SCALED_OBJECT: Final = ChildKind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects", optional=True)
 SERVICE_MONITOR: Final = ChildKind(
     "monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors", optional=True
 )
@@ -43,5 +47,9 @@ CHILD_KINDS: Final = (
     SERVICE,
     DEPLOYMENT,
     POD_DISRUPTION_BUDGET,
+    HORIZONTAL_POD_AUTOSCALER,
+    SCALED_OBJECT,
     SERVICE_MONITOR,
 )
+# The objects that change a Deployment's replica count: never two at a time.
+AUTOSCALER_KINDS: Final = (HORIZONTAL_POD_AUTOSCALER, SCALED_OBJECT)

@@ -11,9 +11,15 @@ from sirocco_operator.children.manifest import manifest
 def build_pod_disruption_budget(model: InferenceModel) -> dict[str, Any] | None:
     """One pod at a time may be evicted; none below 2 replicas, where it could only block drains.
 
+    With autoscaling there is one as soon as the count may rise to 2: "at most one unavailable" holds for any
+    count, and lets the only pod of a model at its minimum go. By the count of the moment it would have to be
+    written at each change, and be missing at the first.
+
     Pods that are not ready may always be evicted: a model that cannot start must not hold a node.
     """
-    if model.spec.replicas < 2:
+    autoscaling = model.spec.autoscaling
+    most = model.spec.replicas if autoscaling is None else autoscaling.max_replicas
+    if most < 2:
         return None
     return {
         **manifest(POD_DISRUPTION_BUDGET, model),

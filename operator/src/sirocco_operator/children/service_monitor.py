@@ -1,16 +1,20 @@
 """The ServiceMonitor that tells Prometheus to scrape a model's pods."""
 
+import re
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.internal_secret import internal_secret_name
 from sirocco_operator.children.kinds import SERVICE_MONITOR, ChildKind
-from sirocco_operator.children.labels import selector
+from sirocco_operator.children.labels import MODEL_LABEL, selector
 from sirocco_operator.children.manifest import manifest
 from sirocco_operator.children.service import PORT_NAME
 from sirocco_operator.children.serving_config import INTERNAL_KEY, has_keys
 from sirocco_operator.settings import Settings
+
+# What Prometheus makes of the Service's label `inference.sirocco.dev/model`.
+_MODEL_OF_SERVICE: Final = "__meta_kubernetes_service_label_" + re.sub(r"[^a-zA-Z0-9_]", "_", MODEL_LABEL)
 
 
 def build_service_monitor(
@@ -23,11 +27,13 @@ def build_service_monitor(
         "port": PORT_NAME,
         "path": "/metrics",
         "interval": settings.service_monitor_interval,
+        # Every series tells its model by one short label, which rules, dashboards and KEDA select by.
+        "relabelings": [{"sourceLabels": [_MODEL_OF_SERVICE], "targetLabel": "model"}],
     }
     if has_keys(model):
         endpoint["authorization"] = {
             "type": "Bearer",
-            "credentials": {"name": internal_secret_name(model), "key": INTERNAL_KEY},
+            "credentials": {"name": internal_secret_name(model.metadata.name), "key": INTERNAL_KEY},
         }
     return {
         **manifest(SERVICE_MONITOR, model, extra_labels=settings.service_monitor_labels),

@@ -1,6 +1,6 @@
 """The whole `.status` of an InferenceModel."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
@@ -10,10 +10,19 @@ from sirocco_operator.status import pods
 from sirocco_operator.status.observed import Observed
 from sirocco_operator.status.reasons import CONDITIONS, MEANINGS, Reason
 from sirocco_operator.status.row import Finding, quotation, tell
+from sirocco_operator.status.scaling import SCALING_ACTIVE, find_scaling
 from sirocco_operator.status.table import find
 from sirocco_operator.status.view import View
 
-KEPT_WHEN_INVALID = ("replicas", "readyReplicas", "gpus", "selector", "endpoint", "access")
+KEPT_WHEN_INVALID = (
+    "replicas",
+    "desiredReplicas",
+    "readyReplicas",
+    "gpus",
+    "selector",
+    "endpoint",
+    "access",
+)
 
 
 def compute(
@@ -36,10 +45,14 @@ def compute(
         "gpus": sum(pods.gpus_held(pod, model.spec.gpu_resource) for pod in observed.pods),
         "selector": selector_string(name),
         "access": "Keys" if has_keys(model) else "Open",
-        "conditions": _conditions(
-            finding, "True" if view.serving else "False", model.metadata.generation, previous, now
-        ),
     }
+    ready = "True" if view.serving else "False"
+    conditions = _told(finding, ready)
+    if scaling := find_scaling(view, previous):
+        conditions.append((SCALING_ACTIVE, scaling.status, str(scaling.reason), scaling.message))
+        if scaling.wanted:
+            status["desiredReplicas"] = scaling.wanted
+    status["conditions"] = _conditions(conditions, model.metadata.generation, previous, now)
     # A Service of our name that is not ours leads elsewhere.
     if not any(refusal.kind == "Service" for refusal in observed.refusals):
         status["endpoint"] = f"http://{name}.{namespace}.svc"
@@ -57,35 +70,44 @@ def invalid(
     generation = int(metadata.get("generation") or 0)
     # What served before goes on serving, unobserved.
     ready = "Unknown" if previous.get("readyReplicas") else "False"
+    scaling = [each for each in previous.get("conditions") or () if each.get("type") == SCALING_ACTIVE]
     kept = {key: previous[key] for key in KEPT_WHEN_INVALID if key in previous}
     return {
         **kept,
         "observedGeneration": generation,
         "reason": str(finding.reason),
         "message": finding.message,
-        "conditions": _conditions(finding, ready, generation, previous, now),
+        "conditions": [*_conditions(_told(finding, ready), generation, previous, now), *scaling],
     }
 
 
-def _conditions(
-    finding: Finding, ready: str, generation: int, previous: Mapping[str, Any], now: str
-) -> list[dict[str, Any]]:
+# Type, status, reason and message.
+_Told = tuple[str, str, str, str]
+
+
+def _told(finding: Finding, ready: str) -> list[_Told]:
     progressing, degraded = CONDITIONS[MEANINGS[finding.reason].stage]
+    reason, message = str(finding.reason), finding.message
+    return [
+        ("Ready", ready, reason, message),
+        ("Progressing", progressing, reason, message if progressing == "True" else ""),
+        ("Degraded", degraded, reason, message if degraded == "True" else ""),
+    ]
+
+
+def _conditions(
+    told: Iterable[_Told], generation: int, previous: Mapping[str, Any], now: str
+) -> list[dict[str, Any]]:
     before = {entry.get("type"): entry for entry in previous.get("conditions") or ()}
-    wanted = (
-        ("Ready", ready, finding.message),
-        ("Progressing", progressing, finding.message if progressing == "True" else ""),
-        ("Degraded", degraded, finding.message if degraded == "True" else ""),
-    )
     conditions = []
-    for kind, value, message in wanted:
+    for kind, value, reason, message in told:
         old = before.get(kind) or {}
         since = old.get("lastTransitionTime") if old.get("status") == value else None
         conditions.append(
             {
                 "type": kind,
                 "status": value,
-                "reason": str(finding.reason),
+                "reason": reason,
                 "message": message,
                 "observedGeneration": generation,
                 "lastTransitionTime": since or now,

@@ -36,6 +36,45 @@ class Download:
     total_bytes: int | None
 
 
+class ProviderMode(StrEnum):
+    """Who is to serve the figures that autoscaling decides by."""
+
+    BUILTIN = "builtin"  # the operator
+    KEDA = "keda"  # Prometheus, through KEDA
+    EXTERNAL = "external"  # another server of custom.metrics.k8s.io
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """Who serves a version of custom.metrics.k8s.io: a Service as namespace/name; what fails, if it does."""
+
+    served_by: str
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class MetricsProvider:
+    """Where figures come from in this cluster.
+
+    `service` is the operator's own Service as namespace/name; `namespaced`, that the operator is installed
+    for given namespaces only; `keda`, that the cluster has KEDA's API; `servers`, None for not known.
+    """
+
+    mode: ProviderMode = ProviderMode.BUILTIN
+    service: str = ""
+    namespaced: bool = False
+    keda: bool = False
+    servers: tuple[ApiServer, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """The HorizontalPodAutoscaler of a model, ours or KEDA's, and where its figures come from."""
+
+    autoscaler: Manifest | None
+    provider: MetricsProvider
+
+
 @dataclass(frozen=True)
 class Observed:
     """The children and their surroundings, at one moment."""
@@ -49,3 +88,5 @@ class Observed:
     # By pod name.
     downloads: Mapping[str, Download] = field(default_factory=dict)
     refusals: Sequence[Refusal] = ()
+    # None with a fixed count.
+    scaling: Scaling | None = None

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sirocco_operator.status.reasons import CONDITIONS, MEANINGS
+from sirocco_operator.status.scaling_reasons import SCALING_MEANINGS
 from sirocco_operator.status.table import TABLE
 
 PATH = Path("docs/status.md")
@@ -24,6 +25,17 @@ gives the sentence with the cause and the fix.
 |---|---|---|---|---|
 """
 
+SCALING_HEAD = """
+## ScalingActive
+
+With `autoscaling` there is a fourth condition: True while the replica count follows the load. Its message
+says what the count was last decided by, e.g. `3 → 5: 41 in flight, target 8 a replica`;
+`.status.desiredReplicas` is the count. More in [autoscaling.md](autoscaling.md).
+
+| Reason | ScalingActive | Meaning | What to do |
+|---|---|---|---|
+"""
+
 
 def render() -> str:
     """The page, as Markdown; reasons in the order of the table of detectors."""
@@ -32,9 +44,16 @@ def render() -> str:
     for reason in reasons:
         row = MEANINGS[reason]
         progressing, degraded = CONDITIONS[row.stage]
-        fix = row.fix[:1].upper() + row.fix[1:] + "." if row.fix else "-"
-        lines.append(f"| `{reason}` | {progressing} | {degraded} | {row.meaning} | {fix} |\n")
-    return HEAD + "".join(lines)
+        lines.append(f"| `{reason}` | {progressing} | {degraded} | {row.meaning} | {_advice(row.fix)} |\n")
+    scaling = [
+        f"| `{reason}` | {row.active} | {row.meaning} | {_advice(row.fix)} |\n"
+        for reason, row in SCALING_MEANINGS.items()
+    ]
+    return HEAD + "".join(lines) + SCALING_HEAD + "".join(scaling)
+
+
+def _advice(fix: str) -> str:
+    return fix[:1].upper() + fix[1:] + "." if fix else "-"
 
 
 if __name__ == "__main__":

@@ -21,8 +21,12 @@ class View:
 
     @property
     def wanted(self) -> int:
-        """How many pods should serve."""
-        return self.model.spec.replicas
+        """How many pods should serve; with autoscaling what the Deployment was last told."""
+        autoscaling = self.model.spec.autoscaling
+        if autoscaling is None:
+            return self.model.spec.replicas
+        told = ((self.observed.deployment or {}).get("spec") or {}).get("replicas")
+        return autoscaling.held(autoscaling.min_replicas if told is None else int(told))
 
     @cached_property
     def live(self) -> tuple[Manifest, ...]:

@@ -39,6 +39,7 @@ class Admission:
         self._queue_seconds = queue_seconds
         self._clock = clock
         self._gate = Gate(in_flight, queue, clock)
+        metrics.OLDEST_QUEUED.set_function(lambda: self._gate.oldest_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on when there is a place for it."""

@@ -58,7 +58,10 @@ def keys(model: InferenceModel) -> tuple[PodVolume, ...]:
     secret = model.spec.access.keys_secret_name
     if secret is None:
         return ()
-    sources = (("keys", secret, KEYS_PATH), ("internal", internal_secret_name(model), INTERNAL_PATH))
+    sources = (
+        ("keys", secret, KEYS_PATH),
+        ("internal", internal_secret_name(model.metadata.name), INTERNAL_PATH),
+    )
     return tuple(
         PodVolume(
             {"name": name, "secret": {"secretName": source}},

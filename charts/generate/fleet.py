@@ -1,0 +1,174 @@
+"""The dashboard of all models: which of them needs somebody."""
+
+from typing import Final
+
+from grafana_foundation_sdk.builders import dashboard as builders
+
+from charts.generate.model import UID as MODEL_UID
+from charts.generate.panels import (
+    Column,
+    Query,
+    datasource_variable,
+    graph,
+    label_variable,
+    stat_panel,
+    table_panel,
+)
+
+UID: Final = "sirocco-fleet"
+IN: Final = 'namespace=~"$namespace"'
+# Of scraped pods; other vLLM servers than ours have no label `model`.
+SCRAPED: Final = f'{IN},model!=""'
+EACH: Final = "namespace, model"
+MODEL_LINK: Final = (
+    f"/d/{MODEL_UID}?var-datasource=${{datasource}}"
+    "&var-namespace=${__data.fields.namespace}&var-model=${__data.fields.model}&${__url_time_range}"
+)
+
+
+def each(name: str) -> str:
+    """A figure of the operator, one a model."""
+    return f"max by ({EACH}) (sirocco_operator_model_{name}{{{IN}}})"
+
+
+def rate(metric: str, by: str = EACH) -> str:
+    """The sum of a counter's rates by labels; over all where `by` is empty."""
+    return f"sum{f' by ({by})' if by else ''} (rate({metric}{{{SCRAPED}}}[$__rate_interval]))"
+
+
+def p95(histogram: str) -> str:
+    """Of each model, what 19 of 20 requests stay below."""
+    return f"histogram_quantile(0.95, {rate(f'{histogram}_bucket', f'{EACH}, le')})"
+
+
+def build() -> builders.Dashboard:
+    """The dashboard."""
+    found = (
+        builders.Dashboard("Sirocco / Fleet")
+        .uid(UID)
+        .description("All models of some namespaces.")
+        .tags(["sirocco"])
+        .time("now-3h", "now")
+        .refresh("1m")
+        .with_variable(datasource_variable())
+        .with_variable(
+            label_variable("namespace", "Namespace", "sirocco_operator_model_state", "namespace", True)
+        )
+    )
+    _glance(found)
+    found.with_row(builders.Row("Models"))
+    found.with_panel(
+        table_panel(
+            "Models",
+            "A row a model; its name leads to its dashboard. State is the reason in the resource's status.",
+            ("namespace", "model"),
+            (
+                Column("", "", f"max by ({EACH}, state) (sirocco_operator_model_state{{{IN}}})"),
+                Column("Answering", "none", each("ready_replicas")),
+                Column("Wanted", "none", each("replicas")),
+                Column("GPUs", "none", each("gpus")),
+                Column("Requests", "reqps", rate("sirocco_serving_requests_total")),
+                Column("Tokens/s", "short", rate("vllm:generation_tokens_total")),
+                Column("First token p95", "s", p95("vllm:time_to_first_token_seconds")),
+                Column("KV cache", "percentunit", f"avg by ({EACH}) (vllm:kv_cache_usage_perc{{{SCRAPED}}})"),
+            ),
+            MODEL_LINK,
+        )
+    )
+    _over_time(found)
+    return found
+
+
+def _glance(found: builders.Dashboard) -> None:
+    found.with_row(builders.Row("At a glance"))
+    found.with_panel(
+        stat_panel("Models", "InferenceModels that there are.", "none", Query(f"count({each('ready')})"))
+    )
+    found.with_panel(
+        stat_panel(
+            "Not answering",
+            "Models that want pods of which none answers. Above 0: the table shows which, and why.",
+            "none",
+            Query(f"count({each('ready')} == 0 and {each('replicas')} > 0) or vector(0)"),
+            steps=((None, "green"), (1, "red")),
+        )
+    )
+    found.with_panel(
+        stat_panel(
+            "Alerts",
+            "Of this chart, firing now, in all namespaces. Each names its page in the runbooks.",
+            "none",
+            Query('count(ALERTS{alertname=~"Sirocco.+",alertstate="firing"}) or vector(0)'),
+            steps=((None, "green"), (1, "orange")),
+        )
+    )
+    found.with_panel(stat_panel("GPUs", "What all pods hold.", "none", Query(f"sum({each('gpus')})")))
+    found.with_panel(
+        stat_panel(
+            "Requests",
+            "Answered a second, by all models.",
+            "reqps",
+            Query(rate("sirocco_serving_requests_total", "")),
+        )
+    )
+    found.with_panel(
+        stat_panel(
+            "Tokens/s",
+            "Generated a second, by all models.",
+            "short",
+            Query(rate("vllm:generation_tokens_total", "")),
+        )
+    )
+
+
+def _over_time(found: builders.Dashboard) -> None:
+    found.with_row(builders.Row("Over time"))
+    found.with_panel(
+        graph(
+            "Requests by model",
+            "Where the traffic goes.",
+            "reqps",
+            Query(rate("sirocco_serving_requests_total"), "{{namespace}}/{{model}}"),
+            stacked=True,
+        )
+    )
+    found.with_panel(
+        graph(
+            "First token p95 by model",
+            "Which model is slow; its own dashboard says where.",
+            "s",
+            Query(p95("vllm:time_to_first_token_seconds"), "{{namespace}}/{{model}}"),
+        )
+    )
+    found.with_panel(
+        graph(
+            "Pods that answer, by model",
+            "How models scale.",
+            "none",
+            Query(each("ready_replicas"), "{{namespace}}/{{model}}"),
+            stacked=True,
+        )
+    )
+    found.with_panel(
+        graph(
+            "GPUs by namespace",
+            "Who holds them.",
+            "none",
+            Query(f"sum by (namespace) ({each('gpus')})", "{{namespace}}"),
+            width=12,
+            stacked=True,
+        )
+    )
+    found.with_panel(
+        graph(
+            "Models by state",
+            "The reasons in their statuses. Anything but Ready for long: look at the table.",
+            "none",
+            Query(
+                f"count by (state) (max by ({EACH}, state) (sirocco_operator_model_state{{{IN}}}))",
+                "{{state}}",
+            ),
+            width=12,
+            stacked=True,
+        )
+    )

@@ -1,0 +1,114 @@
+"""How many replicas serve, decided by load: the fields of an `autoscaling/v2` HorizontalPodAutoscaler."""
+
+from enum import StrEnum
+from typing import Final
+
+from pydantic import ConfigDict, Field
+
+from sirocco_operator.api.base import ApiModel
+from sirocco_operator.api.rules import Rule, with_rules
+
+_MOST_REPLICAS: Final = 1000
+# What the API server takes in an HPA's behavior:
+# https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
+_LONGEST_WINDOW: Final = 3600
+_LONGEST_PERIOD: Final = 1800
+
+
+class PolicyType(StrEnum):
+    """What a policy's value counts."""
+
+    PODS = "Pods"
+    PERCENT = "Percent"
+
+
+class SelectPolicy(StrEnum):
+    """Which policy counts where several hold."""
+
+    MAX = "Max"
+    MIN = "Min"
+    DISABLED = "Disabled"
+
+
+class ScalingPolicy(ApiModel):
+    """So much change in so long a time."""
+
+    type: PolicyType = Field(description="Pods, or Percent of the replicas at the period's start.")
+    value: int = Field(ge=1, le=100_000, description="Most change within the period.")
+    period_seconds: int = Field(ge=1, le=_LONGEST_PERIOD, description="Length of the period.")
+
+
+class ScalingRules(ApiModel):
+    """How fast the count may change in one direction; what is not given is Sirocco's default."""
+
+    stabilization_window_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        le=_LONGEST_WINDOW,
+        description="Going up, the lowest count that was wanted within this time is taken; "
+        "going down, the highest.",
+    )
+    select_policy: SelectPolicy | None = Field(
+        default=None,
+        description="Max takes the policy that allows the most change, Min the one that allows the least, "
+        "Disabled never scales in this direction.",
+    )
+    policies: tuple[ScalingPolicy, ...] = Field(
+        default=(), max_length=8, description="How much change is allowed in how long a time."
+    )
+
+
+class ScalingBehavior(ApiModel):
+    """How fast the count may change."""
+
+    scale_up: ScalingRules = Field(default=ScalingRules(), description="More replicas.")
+    scale_down: ScalingRules = Field(default=ScalingRules(), description="Fewer replicas.")
+
+
+class ScalingTarget(ApiModel):
+    """What each replica should carry; with several figures the one that asks for the most replicas counts."""
+
+    in_flight_requests: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Requests that are served or wait, on average a replica. Default, where no other figure "
+        "is given: 60 % of what the engine takes into one batch.",
+    )
+    queue_wait_seconds: float | None = Field(
+        default=None, gt=0, le=3600, description="Wait of requests before the engine takes them, in seconds."
+    )
+    kv_cache_utilization: float | None = Field(
+        default=None, gt=0, le=1, description="Share of the KV cache in use, above 0 to 1."
+    )
+
+
+class Autoscaling(ApiModel):
+    """Replicas by load; `replicas` is not given then."""
+
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
+            Rule(
+                "self.minReplicas <= self.maxReplicas",
+                "autoscaling.minReplicas must not be above autoscaling.maxReplicas: lower it, "
+                "or raise maxReplicas",
+                field="minReplicas",
+            )
+        )
+    )
+
+    min_replicas: int = Field(
+        default=1, ge=1, le=_MOST_REPLICAS, description="Fewest replicas, also without load."
+    )
+    max_replicas: int = Field(ge=1, le=_MOST_REPLICAS, description="Most replicas.")
+    target: ScalingTarget = Field(
+        default=ScalingTarget(), description="What each replica should carry. Default: requests in flight."
+    )
+    behavior: ScalingBehavior = Field(
+        default=ScalingBehavior(),
+        description="How fast the count may change. Default: for models that take minutes to load.",
+    )
+
+    def held(self, replicas: int) -> int:
+        """The count, brought between the fewest and the most."""
+        return min(max(replicas, self.min_replicas), self.max_replicas)

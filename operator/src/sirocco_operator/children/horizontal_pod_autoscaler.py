@@ -1,0 +1,40 @@
+"""The HorizontalPodAutoscaler that decides how many replicas a model has."""
+
+from typing import Any
+
+from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.children.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER
+from sirocco_operator.children.manifest import manifest
+from sirocco_operator.children.scaling import Target, behavior, targets
+from sirocco_operator.settings import Settings
+
+
+def build_horizontal_pod_autoscaler(model: InferenceModel, settings: Settings) -> dict[str, Any] | None:
+    """One over figures of the model's pods; none with a fixed count, and none beside KEDA's own."""
+    autoscaling = model.spec.autoscaling
+    if autoscaling is None or settings.autoscaling_provider == "keda":
+        return None
+    return {
+        **manifest(HORIZONTAL_POD_AUTOSCALER, model),
+        "spec": {
+            "scaleTargetRef": {
+                "apiVersion": DEPLOYMENT.api_version,
+                "kind": DEPLOYMENT.kind,
+                "name": model.metadata.name,
+            },
+            "minReplicas": autoscaling.min_replicas,
+            "maxReplicas": autoscaling.max_replicas,
+            "metrics": [_metric(target) for target in targets(model, autoscaling)],
+            "behavior": behavior(autoscaling),
+        },
+    }
+
+
+def _metric(target: Target) -> dict[str, Any]:
+    return {
+        "type": "Pods",
+        "pods": {
+            "metric": {"name": target.metric},
+            "target": {"type": "AverageValue", "averageValue": target.quantity},
+        },
+    }

@@ -1,0 +1,102 @@
+"""What an autoscaler of a model is told: the figures to keep each replica at, and how fast to change.
+
+How the HPA decides: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sirocco_operator.api.autoscaling import Autoscaling, ScalingRules
+from sirocco_operator.api.v1alpha1 import InferenceModel
+
+# What `custom.metrics.k8s.io` calls the figures, each of one pod.
+IN_FLIGHT: Final = "sirocco_requests_in_flight"
+QUEUE_WAIT: Final = "sirocco_queue_wait_seconds"
+KV_CACHE: Final = "sirocco_kv_cache_utilization"
+
+# vLLM's --max-num-seqs where nothing is given: 256, and 1024 on GPUs of 70 GiB and more. The smaller one, as
+# which GPU it will be is not known here: too many replicas cost less than too few.
+# https://docs.vllm.ai/en/latest/configuration/engine_args/
+_DEFAULT_BATCH: Final = 256
+# Share of the batch at which another replica is asked for. The rest is room for what arrives in the minutes
+# until it serves. Of the shares tried on bursty traffic (docs/measurements.md) the highest at which a rising
+# day's traffic does not wait.
+_BATCH_SHARE: Final = 0.6
+
+
+@dataclass(frozen=True)
+class Target:
+    """A figure, and what it should be on average a replica."""
+
+    metric: str
+    value: float
+
+    @property
+    def quantity(self) -> str:
+        """The value as the API server writes it back, in thousandths at the finest."""
+        thousandths = math.ceil(round(self.value * 1000, 6))
+        return str(thousandths // 1000) if thousandths % 1000 == 0 else f"{thousandths}m"
+
+
+def targets(model: InferenceModel, autoscaling: Autoscaling) -> tuple[Target, ...]:
+    """The figures that the model is scaled by: those given, else requests in flight."""
+    given = autoscaling.target
+    named = (
+        (IN_FLIGHT, given.in_flight_requests),
+        (QUEUE_WAIT, given.queue_wait_seconds),
+        (KV_CACHE, given.kv_cache_utilization),
+    )
+    chosen = tuple(Target(metric, value) for metric, value in named if value is not None)
+    return chosen or (Target(IN_FLIGHT, in_flight_by_default(model)),)
+
+
+def in_flight_by_default(model: InferenceModel) -> int:
+    """60 % of the requests that a replica serves at a time: its batch, or limits.inFlight where lower."""
+    batch = model.spec.engine.max_num_seqs or _DEFAULT_BATCH
+    at_a_time = min(batch, model.spec.limits.in_flight or batch)
+    return max(1, math.floor(at_a_time * _BATCH_SHARE))
+
+
+def behavior(autoscaling: Autoscaling) -> dict[str, Any]:
+    """How fast the count may change, for models that take minutes to load.
+
+    Up: at once, for waiting only adds to the minutes of the load. But requests pile up in these minutes, and
+    a pile is no load: the HPA would ask for replicas that have nothing to do once the first ones serve. So
+    the count grows by what there was, or by 4, in three minutes, about the time until new ones take part.
+
+    Down: a replica that goes costs minutes to get back, so the highest count that was wanted in the last ten
+    minutes is kept; then at most a quarter goes every two minutes (one at least), and what is left shows in
+    between whether it bears the load.
+
+    docs/measurements.md compares this with Kubernetes' own defaults (up: double, or 4 pods, every 15 s;
+    down: everything after five minutes).
+    """
+    return {
+        "scaleUp": _rules(
+            autoscaling.behavior.scale_up,
+            window=0,
+            select="Max",
+            policies=(("Percent", 100, 180), ("Pods", 4, 180)),
+        ),
+        "scaleDown": _rules(
+            autoscaling.behavior.scale_down,
+            window=600,
+            select="Max",
+            policies=(("Percent", 25, 120), ("Pods", 1, 120)),
+        ),
+    }
+
+
+def _rules(
+    given: ScalingRules, *, window: int, select: str, policies: tuple[tuple[str, int, int], ...]
+) -> dict[str, Any]:
+    own = tuple((str(policy.type), policy.value, policy.period_seconds) for policy in given.policies)
+    seconds = given.stabilization_window_seconds
+    return {
+        "stabilizationWindowSeconds": window if seconds is None else seconds,
+        "selectPolicy": str(given.select_policy or select),
+        "policies": [
+            {"type": kind, "value": value, "periodSeconds": period} for kind, value, period in own or policies
+        ],
+    }

@@ -1,0 +1,163 @@
+"""Where the serving certificate comes from: the operator's own Secret, or files that somebody else keeps."""
+
+import asyncio
+import base64
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from sirocco_operator.errors import ApiError
+from sirocco_operator.kube import Kube
+from sirocco_operator.metrics_api.documents import GROUP, VERSION
+from sirocco_operator.metrics_api.pki import (
+    Certificates,
+    Leaf,
+    bundle_of,
+    from_secret,
+    planned,
+    to_secret,
+    utc_now,
+)
+from sirocco_operator.resources import Resource, path_of
+
+log = logging.getLogger(__name__)
+
+SECRET: Final = Resource("v1", "Secret", "secrets")
+SECRET_NAME: Final = "sirocco-operator-metrics-tls"  # noqa: S105 -- a name
+API_SERVICE: Final = Resource("apiregistration.k8s.io/v1", "APIService", "apiservices")
+API_SERVICE_NAME: Final = f"{VERSION}.{GROUP}"
+FIELD_MANAGER: Final = "sirocco-operator-metrics"
+
+_SECONDS: Final = 10.0
+
+
+class CertificateSource(Protocol):
+    """Tells the certificate that is to be served now."""
+
+    async def look(self) -> Leaf:
+        """The certificate; raises ApiError, OSError or ValueError with what is in the way."""
+
+
+class MountedCertificate:
+    """tls.crt and tls.key in a folder, e.g. cert-manager's Secret; read again at each look."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def look(self) -> Leaf:
+        """The certificate as it lies there now."""
+        return await asyncio.to_thread(self._read)
+
+    def _read(self) -> Leaf:
+        leaf = Leaf((self._folder / "tls.crt").read_bytes(), (self._folder / "tls.key").read_bytes())
+        # The two files change one after the other where they are not a Secret's volume.
+        if not leaf.fits():
+            raise ValueError(f"{self._folder}: tls.key is not the key of tls.crt")
+        return leaf
+
+
+class OwnCertificate:
+    """Kept in a Secret: made by who misses it first, renewed by the leader, who also keeps caBundle true."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        namespace: str,
+        service: str,
+        leads: Callable[[], bool],
+        overlap: timedelta,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._kube = kube
+        self._namespace = namespace
+        self._service = service
+        self._names = (f"{service}.{namespace}.svc",)
+        self._leads = leads
+        self._overlap = overlap
+        self._now = now
+
+    async def look(self) -> Leaf:
+        """The certificate; what has to be done about it and the APIService is done first."""
+        secret = await self._read(SECRET, self._namespace, SECRET_NAME)
+        if secret is None:
+            certificates = planned(None, self._names, b"", self._now(), self._overlap)
+            secret = await self._create(certificates)
+        found = from_secret(secret.get("data") or {})
+        api_service = await self._read(API_SERVICE, None, API_SERVICE_NAME)
+        published = b"" if api_service is None else bundle_of(api_service)
+        if self._leads():
+            wanted = planned(found, self._names, published, self._now(), self._overlap)
+            if wanted is not found:
+                await self._replace(secret, wanted)
+                log.info("certificate of the metrics API: %s", _news(found, wanted))
+            found = wanted
+        if found is None:
+            raise ValueError(
+                f"Secret {self._namespace}/{SECRET_NAME} cannot be read: the leader makes it anew"
+            )
+        # When all replicas just start nobody leads yet: where there is no bundle anybody may write it.
+        ours = api_service is not None and self._is_ours(api_service)
+        if (
+            api_service is not None
+            and ours
+            and published != found.bundle
+            and (self._leads() or not published)
+        ):
+            await self._publish(api_service, found.bundle)
+        return found.served
+
+    def _is_ours(self, api_service: Mapping[str, Any]) -> bool:
+        service = (api_service.get("spec") or {}).get("service") or {}
+        return (service.get("namespace"), service.get("name")) == (self._namespace, self._service)
+
+    async def _read(self, kind: Resource, namespace: str | None, name: str) -> dict[str, Any] | None:
+        try:
+            return await self._kube.unguarded("GET", path_of(kind, namespace, name), kind, "get", _SECONDS)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def _create(self, certificates: Certificates) -> dict[str, Any]:
+        manifest = {
+            "apiVersion": SECRET.api_version,
+            "kind": SECRET.kind,
+            "metadata": {"name": SECRET_NAME, "namespace": self._namespace},
+            "type": "kubernetes.io/tls",
+            "data": to_secret(certificates),
+        }
+        path = path_of(SECRET, self._namespace)
+        # Another replica may be faster: then this one reads at its next look what that one made.
+        created = await self._kube.unguarded("POST", path, SECRET, "create", _SECONDS, manifest)
+        log.info("certificate of the metrics API: made, ends %s", certificates.served.expiry.isoformat())
+        return created
+
+    async def _replace(self, secret: Mapping[str, Any], certificates: Certificates) -> None:
+        path = path_of(SECRET, self._namespace, SECRET_NAME)
+        manifest = {**secret, "data": to_secret(certificates)}
+        # Its resourceVersion is in it: a leader of before cannot write over what this one wrote.
+        await self._kube.unguarded("PUT", path, SECRET, "update", _SECONDS, manifest)
+
+    async def _publish(self, api_service: Mapping[str, Any], bundle: bytes) -> None:
+        path = f"{path_of(API_SERVICE, None, API_SERVICE_NAME)}?fieldManager={FIELD_MANAGER}&force=true"
+        manifest = {
+            "apiVersion": API_SERVICE.api_version,
+            "kind": API_SERVICE.kind,
+            # The uid: one that was deleted meanwhile must not come back without its service.
+            "metadata": {"name": API_SERVICE_NAME, "uid": api_service["metadata"]["uid"]},
+            "spec": {"caBundle": base64.b64encode(bundle).decode()},
+        }
+        await self._kube.unguarded(
+            "PATCH", path, API_SERVICE, "apply", _SECONDS, manifest, "application/apply-patch+yaml"
+        )
+        log.info("APIService %s has the certificate authorities of the metrics API", API_SERVICE_NAME)
+
+
+def _news(before: Certificates | None, after: Certificates) -> str:
+    if after.following is not None:
+        return f"the next one is made, the served one ends {after.served.expiry.isoformat()}"
+    if before is not None and before.following == after.served:
+        return f"the next one is served, it ends {after.served.expiry.isoformat()}"
+    return f"made anew, ends {after.served.expiry.isoformat()}"

@@ -1,0 +1,67 @@
+"""Which pods a question is about, and how they are asked: from what the operator has watched, no API call."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from sirocco_operator.children.internal_secret import internal_secret_name
+from sirocco_operator.children.labels import MODEL_LABEL
+from sirocco_operator.children.pod.command import PORT
+from sirocco_operator.children.pod.probes import PORT_NAME
+from sirocco_operator.controller.store import Key, Store
+from sirocco_operator.master_key import internal_key
+from sirocco_operator.metrics_api.documents import Problem
+from sirocco_operator.metrics_api.scraper import Target, is_ready, target_url
+from sirocco_operator.metrics_api.selectors import Requirement, only_value
+
+
+class Pods:
+    """The Ready pods of models."""
+
+    def __init__(
+        self, store: Store, synced: Callable[[], bool], master: Callable[[], Awaitable[bytes]]
+    ) -> None:
+        self._store = store
+        self._synced = synced
+        self._master = master
+
+    def models(self, namespace: str, selector: tuple[Requirement, ...]) -> Sequence[Key]:
+        """The models of a namespace whose pods a selector may choose; raises Problem."""
+        if not self._synced():
+            raise Problem(503, "the operator has just begun, and does not know all pods yet: ask again")
+        name = only_value(selector, MODEL_LABEL)
+        if name is not None:
+            return [Key(namespace, name)]
+        return [key for key in self._store.primary_keys() if key.namespace == namespace]
+
+    async def targets(self, model: Key) -> Sequence[Target]:
+        """How the Ready pods of a model are asked; raises ApiError when the keys' Secret cannot be read."""
+        owner = self._store.primary(model)
+        if owner is None:
+            return ()
+        pods = [pod for pod in self._store.pods(model) if is_ready(pod)]
+        key: str | None = None
+        if any(_has_key(pod, model) for pod in pods):
+            key = internal_key(await self._master(), model, owner["metadata"]["uid"])
+        return [
+            Target(
+                pod=pod["metadata"]["name"],
+                uid=pod["metadata"]["uid"],
+                labels=pod["metadata"].get("labels") or {},
+                url=target_url(pod["status"]["podIP"], _port(pod)),
+                key=key if _has_key(pod, model) else None,
+            )
+            for pod in pods
+        ]
+
+
+def _has_key(pod: Mapping[str, Any], model: Key) -> bool:
+    """Whether the pod itself asks for the internal key: during a rollout some do and some do not."""
+    return any(
+        (volume.get("secret") or {}).get("secretName") == internal_secret_name(model.name)
+        for volume in pod["spec"].get("volumes") or ()
+    )
+
+
+def _port(pod: Mapping[str, Any]) -> int:
+    ports = (port for container in pod["spec"]["containers"] for port in container.get("ports") or ())
+    return next((int(port["containerPort"]) for port in ports if port.get("name") == PORT_NAME), PORT)

@@ -1,0 +1,198 @@
+"""Asks models' pods for their metrics when somebody wants their figures; none is asked twice at a time."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final, Protocol
+
+import aiohttp
+
+from sirocco_operator.controller.store import Key
+from sirocco_operator.metrics_api.figures import SERIES, WINDOW_SECONDS, History, Metric, figures, read
+
+log = logging.getLogger(__name__)
+
+# Figures that are older than this are not told.
+KEPT_SECONDS: Final = 5.0
+# A pod that has not answered by then is missing.
+DEADLINE_SECONDS: Final = 3.0
+# Pods that are asked at the same time, of all models together.
+_AT_ONCE: Final = 128
+# The series asked for are a kilobyte, vLLM's whole exposition is some hundred.
+_MOST_BYTES: Final = 4 * 1024 * 1024
+
+
+class Report(Protocol):
+    """Is told what becomes of scrapes."""
+
+    def scraped(self, result: str) -> None:
+        """A pod was asked; `result` is ok, unreachable, late, unauthorized or unreadable."""
+
+    def scraped_all(self, seconds: float) -> None:
+        """All pods of a model were asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A pod to ask: what it is, where it answers, and with which key."""
+
+    pod: str
+    uid: str
+    labels: Mapping[str, str]
+    url: str
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PodReading:
+    """What a pod told, and over how many seconds."""
+
+    pod: str
+    labels: Mapping[str, str]
+    figures: Mapping[Metric, float]
+    window_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a model's pods told at a time; those that told nothing are not in it."""
+
+    taken_at: float
+    read_at: datetime
+    pods: Sequence[PodReading]
+
+
+class Scraper:
+    """Keeps the latest reading of each model for a few seconds, and each pod's history for a minute."""
+
+    def __init__(
+        self,
+        targets: Callable[[Key], Awaitable[Sequence[Target]]],
+        report: Report,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._targets = targets
+        self._report = report
+        self._clock = clock
+        self._readings: dict[Key, Reading] = {}
+        self._histories: dict[Key, dict[str, History]] = {}
+        self._flights: dict[Key, asyncio.Task[Reading]] = {}
+        self._http: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """End what is under way, and the connections."""
+        for flight in self._flights.values():
+            flight.cancel()
+        await asyncio.gather(*self._flights.values(), return_exceptions=True)
+        if self._http is not None:
+            await self._http.close()
+
+    async def read(self, model: Key) -> Reading:
+        """The figures of a model's pods, at most KEPT_SECONDS old."""
+        kept = self._readings.get(model)
+        if kept is not None and self._clock() - kept.taken_at <= KEPT_SECONDS:
+            return kept
+        flight = self._flights.get(model)
+        if flight is None:
+            flight = asyncio.create_task(self._scrape(model), name=f"scrape {model}")
+            self._flights[model] = flight
+            flight.add_done_callback(partial(self._landed, model))
+        # Who asked first may go away: the others still wait.
+        return await asyncio.shield(flight)
+
+    def _landed(self, model: Key, flight: asyncio.Task[Reading]) -> None:
+        self._flights.pop(model, None)
+        # Who asked may be gone: then nobody else looks at how it ended.
+        if not flight.cancelled():
+            flight.exception()
+
+    async def _scrape(self, model: Key) -> Reading:
+        self._forget()
+        targets = await self._targets(model)
+        began = self._clock()
+        answers = await asyncio.gather(*(self._ask(target) for target in targets))
+        self._report.scraped_all(self._clock() - began)
+        known = self._histories.get(model, {})
+        histories: dict[str, History] = {}
+        pods: list[PodReading] = []
+        for target, answer in zip(targets, answers, strict=True):
+            before = known.get(target.uid)
+            if answer is not None:
+                sample = read(answer, began)
+                history = History(sample) if before is None else before.then(sample)
+                histories[target.uid] = history
+                pods.append(PodReading(target.pod, target.labels, figures(history), history.window_seconds))
+            elif before is not None:
+                histories[target.uid] = before
+        self._histories[model] = histories
+        self._readings[model] = Reading(began, datetime.now(UTC), pods)
+        return self._readings[model]
+
+    async def _ask(self, target: Target) -> bytes | None:
+        if self._http is None:
+            # No connection is kept: pods close idle ones after 5 s, and HPAs ask every 15 s.
+            connector = aiohttp.TCPConnector(limit=_AT_ONCE, force_close=True, use_dns_cache=False)
+            self._http = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        # Packing a kilobyte costs the pod more than it saves.
+        headers = {"Accept-Encoding": "identity"}
+        if target.key is not None:
+            headers["Authorization"] = f"Bearer {target.key}"
+        result = "unreachable"
+        answer: bytes | None = None
+        try:
+            async with (
+                asyncio.timeout(DEADLINE_SECONDS),
+                self._http.get(target.url, headers=headers) as response,
+            ):
+                if response.status in (401, 403):
+                    result = "unauthorized"
+                elif response.status != 200:
+                    result = "unreadable"
+                else:
+                    answer = await _bounded(response)
+                    result = "unreadable" if answer is None else "ok"
+        except TimeoutError:
+            result = "late"
+        except (aiohttp.ClientError, OSError):
+            # The pod just ends, or a network policy is in the way.
+            result = "unreachable"
+        self._report.scraped(result)
+        return answer
+
+    def _forget(self) -> None:
+        """Drop what is kept of models that nobody asks about any more."""
+        oldest = self._clock() - WINDOW_SECONDS
+        for model in [model for model, reading in self._readings.items() if reading.taken_at < oldest]:
+            self._readings.pop(model)
+            self._histories.pop(model, None)
+
+
+def target_url(address: str, port: int) -> str:
+    """Where a pod tells the series that are needed, and no others."""
+    host = f"[{address}]" if ":" in address else address
+    query = "&".join(f"name[]={name}" for name in SERIES)
+    return f"http://{host}:{port}/metrics?{query}"
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > _MOST_BYTES:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Whether the pod has its part of the requests: Ready, reachable and not ending."""
+    status = pod.get("status") or {}
+    ready = any(
+        each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions") or ()
+    )
+    return ready and bool(status.get("podIP")) and not pod["metadata"].get("deletionTimestamp")

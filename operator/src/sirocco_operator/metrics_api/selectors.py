@@ -1,0 +1,68 @@
+"""Label selectors as they come in a URL."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+_KEY: Final = r"(?P<key>[A-Za-z0-9./_-]+)"
+_VALUE: Final = r"[A-Za-z0-9._-]*"
+_EQUALS: Final = re.compile(rf"{_KEY}\s*(?P<operator>==?|!=)\s*(?P<values>{_VALUE})")
+_SET: Final = re.compile(rf"{_KEY}\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)")
+_EXISTS: Final = re.compile(rf"(?P<operator>!?)\s*{_KEY}")
+# Commas inside of parentheses part values, not requirements.
+_COMMA: Final = re.compile(r",(?![^(]*\))")
+
+
+class SelectorError(ValueError):
+    """A selector that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One part of a selector; `values` None asks for the label alone, `wanted` is false for !=, notin, !."""
+
+    key: str
+    values: frozenset[str] | None
+    wanted: bool
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether an object with these labels is chosen."""
+        if self.values is None:
+            return (self.key in labels) is self.wanted
+        # As the API server has it: an object without the label is chosen by != and notin.
+        return (labels.get(self.key) in self.values) is self.wanted
+
+
+def parse(selector: str) -> tuple[Requirement, ...]:
+    """The parts of a selector, none for an empty one; raises SelectorError."""
+    if not selector.strip():
+        return ()
+    return tuple(_requirement(part.strip()) for part in _COMMA.split(selector))
+
+
+def matches(selector: tuple[Requirement, ...], labels: Mapping[str, str]) -> bool:
+    """Whether all parts choose an object with these labels."""
+    return all(requirement.matches(labels) for requirement in selector)
+
+
+def only_value(selector: tuple[Requirement, ...], key: str) -> str | None:
+    """The one value that a label must have; None when the selector leaves it open."""
+    for each in selector:
+        if each.key == key and each.wanted and each.values is not None and len(each.values) == 1:
+            return next(iter(each.values))
+    return None
+
+
+def _requirement(part: str) -> Requirement:
+    if found := _EQUALS.fullmatch(part):
+        return Requirement(found["key"], frozenset((found["values"],)), found["operator"] != "!=")
+    if found := _SET.fullmatch(part):
+        values = frozenset(value.strip() for value in found["values"].split(","))
+        return Requirement(found["key"], values, found["operator"] == "in")
+    if found := _EXISTS.fullmatch(part):
+        return Requirement(found["key"], None, not found["operator"])
+    raise SelectorError(
+        f"{part!r} is no requirement of a label selector: write key=value, key!=value, key in (a,b), "
+        "key notin (a,b), key or !key, with commas between"
+    )

@@ -1,0 +1,46 @@
+"""What the operator's metrics tell of one model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sirocco_operator.status.observed import Observed
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """One model, in numbers and two words of closed sets."""
+
+    # The reason in the status.
+    state: str
+    ready: bool
+    # Pods wanted, and pods that answer.
+    replicas: int
+    ready_replicas: int
+    gpus: int
+    # Restarts of all containers of the pods that there are.
+    restarts: int
+    # The reason of the condition ScalingActive; None without autoscaling.
+    scaling: str | None = None
+
+
+def figures(status: Mapping[str, Any], observed: Observed) -> ModelFigures:
+    """The figures of a model whose status was computed from `observed`."""
+    conditions = {condition["type"]: condition for condition in status["conditions"]}
+    wanted = ((observed.deployment or {}).get("spec") or {}).get("replicas", status.get("replicas"))
+    return ModelFigures(
+        state=str(status["reason"]),
+        # Of an invalid resource it is not known: what served before is not observed any more.
+        ready=conditions["Ready"]["status"] != "False",
+        replicas=int(wanted or 0),
+        ready_replicas=int(status.get("readyReplicas") or 0),
+        gpus=int(status.get("gpus") or 0),
+        restarts=sum(_restarts(pod) for pod in observed.pods),
+        scaling=(conditions.get("ScalingActive") or {}).get("reason"),
+    )
+
+
+def _restarts(pod: Mapping[str, Any]) -> int:
+    status = pod.get("status") or {}
+    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return sum(int(container.get("restartCount") or 0) for container in containers)

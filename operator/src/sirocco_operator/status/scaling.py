@@ -1,0 +1,169 @@
+"""The condition ScalingActive: whether the replica count follows the load, and what last decided it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sirocco_operator.api.autoscaling import Autoscaling
+from sirocco_operator.children.scaling import IN_FLIGHT, QUEUE_WAIT, Target, targets
+from sirocco_operator.quantity import canonical
+from sirocco_operator.status import pods
+from sirocco_operator.status.observed import Manifest, MetricsProvider, ProviderMode
+from sirocco_operator.status.row import MESSAGE_LIMIT, quotation
+from sirocco_operator.status.scaling_reasons import SCALING_MEANINGS, ScalingReason
+from sirocco_operator.status.text import bounded
+from sirocco_operator.status.view import View
+
+SCALING_ACTIVE: Final = "ScalingActive"
+
+# Reasons whose words change with the load, or from one try of the HPA controller to the next.
+_TOLD_ONCE: Final = (
+    ScalingReason.SCALING_ON_TARGET,
+    ScalingReason.SCALED_TO_MAXIMUM,
+    ScalingReason.NO_METRICS,
+    ScalingReason.SCALER_FAILED,
+)
+
+
+@dataclass(frozen=True)
+class ScalingFinding:
+    """What is told of a model's autoscaling; `wanted` is the count that it wants, None while not known."""
+
+    reason: ScalingReason
+    message: str
+    wanted: int | None
+
+    @property
+    def status(self) -> str:
+        """The condition's status."""
+        return str(SCALING_MEANINGS[self.reason].active)
+
+
+def find_scaling(view: View, previous: Mapping[str, Any]) -> ScalingFinding | None:
+    """None with a fixed count; `previous` is the status that the resource carries.
+
+    What a message tells of the load was so when the count was decided: it is kept until the wanted count, the
+    reason or the resource changes. Load that changes without that is no news, and makes no write.
+    """
+    autoscaling = view.model.spec.autoscaling
+    if autoscaling is None or view.observed.scaling is None:
+        return None
+    autoscaler = view.observed.scaling.autoscaler or {}
+    wanted = (autoscaler.get("status") or {}).get("desiredReplicas") or previous.get("desiredReplicas")
+    before = previous.get("desiredReplicas")
+    old = pods.condition({"status": previous}, SCALING_ACTIVE)
+    reason, words, fix = _judge(view, autoscaling, autoscaler, view.observed.scaling.provider)
+    same = wanted == before and old.get("observedGeneration") == view.model.metadata.generation
+    if same and _at_most(reason, old, wanted == autoscaling.max_replicas):
+        # Load that hovers about what the most replicas carry is no news either.
+        reason = ScalingReason.SCALED_TO_MAXIMUM
+    if same and old.get("reason") == reason and reason in _TOLD_ONCE:
+        return ScalingFinding(reason, old["message"], wanted)
+    if SCALING_MEANINGS[reason].active:
+        words = f"{_change(before, wanted)}: {words}"
+    advice = SCALING_MEANINGS[reason].fix if fix is None else fix
+    return ScalingFinding(reason, bounded(f"{words}: {advice}" if advice else words, MESSAGE_LIMIT), wanted)
+
+
+def _at_most(reason: ScalingReason, old: Mapping[str, Any], all_there: bool) -> bool:
+    return (
+        all_there
+        and reason is ScalingReason.SCALING_ON_TARGET
+        and old.get("reason") == ScalingReason.SCALED_TO_MAXIMUM
+    )
+
+
+def _judge(
+    view: View, autoscaling: Autoscaling, autoscaler: Manifest, provider: MetricsProvider
+) -> tuple[ScalingReason, str, str | None]:
+    """The reason, its cause in words, and the fix where it is not the reason's own."""
+    if trouble := _provider_trouble(provider):
+        return trouble
+    able, active = pods.condition(autoscaler, "AbleToScale"), pods.condition(autoscaler, SCALING_ACTIVE)
+    if able.get("status") == "False":
+        return ScalingReason.SCALER_FAILED, quotation(str(able.get("message", ""))), None
+    if not active:
+        return ScalingReason.SCALING_PENDING, "the HPA controller has not looked at the model yet", None
+    if active.get("status") != "True":
+        if not view.serving:
+            return ScalingReason.SCALING_PENDING, "no replica serves yet, whose load could be measured", None
+        failures = [each.failure for each in provider.servers or () if each.failure]
+        words = failures[0] if failures else str(active.get("message", ""))
+        return ScalingReason.NO_METRICS, f"the HPA controller gets no figures: {quotation(words)}", None
+    words = "; ".join(_loads(view, autoscaling, autoscaler)) or (
+        f"at least {autoscaling.min_replicas}, at most {autoscaling.max_replicas} are allowed"
+    )
+    limited = pods.condition(autoscaler, "ScalingLimited")
+    if limited.get("status") == "True" and limited.get("reason") == "TooManyReplicas":
+        return ScalingReason.SCALED_TO_MAXIMUM, words, None
+    return ScalingReason.SCALING_ON_TARGET, words, None
+
+
+def _provider_trouble(provider: MetricsProvider) -> tuple[ScalingReason, str, str] | None:
+    missing = ScalingReason.METRICS_PROVIDER_MISSING
+    if provider.mode is ProviderMode.KEDA:
+        if provider.keda:
+            return None
+        return (
+            missing,
+            "the operator scales through KEDA, and the cluster has no keda.sh/v1alpha1",
+            "install KEDA, or set the chart's autoscaling.provider to builtin",
+        )
+    if provider.mode is ProviderMode.BUILTIN and provider.namespaced:
+        return (
+            missing,
+            "the operator is installed for given namespaces, where it cannot serve custom.metrics.k8s.io, "
+            "an API of the whole cluster",
+            "install it for the whole cluster (watchNamespaces: []), or set the chart's autoscaling.provider "
+            "to keda or external",
+        )
+    if provider.servers is None:
+        return None
+    if provider.mode is ProviderMode.BUILTIN:
+        others = [each.served_by for each in provider.servers if each.served_by != provider.service]
+        if others:
+            reason = ScalingReason.METRICS_PROVIDER_CONFLICT
+            return reason, f"custom.metrics.k8s.io is served by {others[0]}", SCALING_MEANINGS[reason].fix
+        if not provider.servers:
+            words = "the operator's APIService v1beta2.custom.metrics.k8s.io does not exist"
+            return missing, words, "run `helm upgrade` again, which makes it"
+    elif not provider.servers:
+        return (
+            missing,
+            "nothing serves custom.metrics.k8s.io",
+            "install prometheus-adapter with the rules of docs/autoscaling.md, or set the chart's "
+            "autoscaling.provider to builtin",
+        )
+    return None
+
+
+def _change(before: int | None, wanted: int | None) -> str:
+    if before and before != wanted:
+        return f"{before} → {wanted}"
+    return "1 replica" if wanted == 1 else f"{wanted} replicas"
+
+
+def _loads(view: View, autoscaling: Autoscaling, autoscaler: Manifest) -> Iterator[str]:
+    """Each figure beside its target, in the order of the HPA's metrics; those that failed are left out."""
+    current = (autoscaler.get("status") or {}).get("currentMetrics") or ()
+    for target, metric in zip(targets(view.model, autoscaling), current, strict=False):
+        # The field is named after the type: Pods for ours, External for KEDA's.
+        now = (metric.get(str(metric.get("type", "")).lower()) or {}).get("current") or {}
+        value = now.get("averageValue", now.get("value"))
+        if value is not None:
+            yield _load(target, float(canonical(value)), _measured(view, autoscaler, metric))
+
+
+def _measured(view: View, autoscaler: Manifest, metric: Mapping[str, Any]) -> int:
+    """How many pods an average was taken of; for KEDA's total it is those that there are."""
+    if metric.get("type") == "Pods":
+        return len(view.serving)
+    return int((autoscaler.get("status") or {}).get("currentReplicas") or 0)
+
+
+def _load(target: Target, value: float, measured: int) -> str:
+    if target.metric == IN_FLIGHT:
+        return f"{round(value * measured)} in flight, target {target.value:g} a replica"
+    if target.metric == QUEUE_WAIT:
+        return f"requests wait {value:.3g} s, target {target.value:g} s"
+    return f"KV cache {value:.0%} full, target {target.value:.0%}"

@@ -1,0 +1,142 @@
+"""A real Prometheus in the cluster, told by ServiceMonitors and PrometheusRules what to do."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import quote
+
+import yaml
+
+from tests.e2e.kubectl import Kubectl, Object
+from tests.e2e.release import VALUES, Release
+from tests.kind import programs, tools, versions
+from tests.monitoring.discovery import targets
+from tests.monitoring.scraping import scrape_configs
+
+NAME: Final = "prometheus"
+PORT: Final = 9090
+CREDENTIALS: Final = "/etc/credentials"
+KINDS: Final = ("servicemonitors", "prometheusrules")
+_MODULE: Final = "github.com/prometheus-operator/prometheus-operator"
+_UNMONITORED: Final = {
+    "serviceMonitor": {"operator": False},
+    "prometheusRule": {"enabled": False},
+    "dashboards": {"enabled": False},
+}
+
+
+@contextmanager
+def monitoring_apis(kubectl: Kubectl) -> Iterator[None]:
+    """prometheus-operator's own definitions of its kinds, and the release with what it adds for them."""
+    folder = (
+        tools.module_folder(_MODULE, versions.PROMETHEUS_OPERATOR) / "example" / "prometheus-operator-crd"
+    )
+    files = [f"--filename={folder / f'monitoring.coreos.com_{kind}.yaml'}" for kind in KINDS]
+    kubectl.run("apply", "--server-side", "--force-conflicts", *files)
+    for kind in KINDS:
+        kubectl.run("wait", "--for=condition=Established", f"crd/{kind}.monitoring.coreos.com")
+    Release().install()
+    try:
+        yield
+    finally:
+        # Helm cannot upgrade a release of whose objects the kind is gone.
+        Release().install({**VALUES, **_UNMONITORED})
+        kubectl.delete("crd", *(f"{kind}.monitoring.coreos.com" for kind in KINDS))
+
+
+class Prometheus:
+    """Prometheus in a pod of its own."""
+
+    def __init__(self, kubectl: Kubectl) -> None:
+        self._kubectl = kubectl
+
+    @contextmanager
+    def running(
+        self, monitors: Sequence[Object], rules: Sequence[Object], secrets: Sequence[str]
+    ) -> Iterator[None]:
+        """Scrape what the monitors select and evaluate the rules; `secrets` are those the monitors name."""
+        programs.ensure(NAME)
+        config = {
+            "global": {"evaluation_interval": "5s"},
+            "rule_files": [f"/etc/{NAME}/rules-*.yaml"],
+            "scrape_configs": [
+                config
+                for monitor in monitors
+                for config in scrape_configs(
+                    monitor,
+                    _targets(monitor["metadata"]["namespace"]),
+                    lambda name, key: f"{CREDENTIALS}/{name}/{key}",
+                )
+            ],
+        }
+        data = {"prometheus.yaml": yaml.safe_dump(config)}
+        data |= {f"rules-{rule['metadata']['name']}.yaml": yaml.safe_dump(rule["spec"]) for rule in rules}
+        self._kubectl.apply(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "data": data},
+            _pod(secrets),
+        )
+        try:
+            self._kubectl.until("pod", NAME, _ready, "ready")
+            yield
+        finally:
+            self._kubectl.delete(f"pod/{NAME}", f"configmap/{NAME}")
+
+    def ask(self, path: str) -> Any:
+        """The data of an answer of its API."""
+        base = f"/api/v1/namespaces/{self._kubectl.namespace}/pods/{NAME}:{PORT}/proxy/api/v1"
+        answer = json.loads(self._kubectl.run("get", "--raw", f"{base}/{path}"))
+        assert answer["status"] == "success", answer
+        return answer["data"]
+
+    def values(self, expression: str) -> list[float]:
+        """The numbers that an expression has now."""
+        found = self.ask(f"query?query={quote(expression, safe='')}")["result"]
+        return [number for one in found if not math.isnan(number := float(one["value"][1]))]
+
+
+def _ready(pod: Object) -> bool:
+    conditions = pod["status"].get("conditions") or ()
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _targets(namespace: str) -> list[Object]:
+    kubectl = Kubectl(namespace)
+    return targets(*(kubectl.list(kind) for kind in ("services", "endpointslices", "pods")))
+
+
+def _pod(secrets: Sequence[str]) -> Object:
+    volumes: list[Object] = [
+        {"name": "config", "configMap": {"name": NAME}},
+        {"name": "data", "emptyDir": {}},
+        *({"name": name, "secret": {"secretName": name}} for name in secrets),
+    ]
+    mounts = [
+        {"name": "config", "mountPath": f"/etc/{NAME}"},
+        {"name": "data", "mountPath": "/data"},
+        *({"name": name, "mountPath": f"{CREDENTIALS}/{name}"} for name in secrets),
+    ]
+    container = {
+        "name": NAME,
+        "image": programs.image(NAME),
+        "args": [f"--config.file=/etc/{NAME}/prometheus.yaml", "--storage.tsdb.path=/data"],
+        "readinessProbe": {"httpGet": {"path": "/-/ready", "port": PORT}, "periodSeconds": 1},
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": mounts,
+    }
+    user = {"runAsNonRoot": True, "runAsUser": 65532, "fsGroup": 65532}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": NAME},
+        "spec": {
+            "containers": [container],
+            "volumes": volumes,
+            "automountServiceAccountToken": False,
+            "securityContext": {**user, "seccompProfile": {"type": "RuntimeDefault"}},
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": 0,
+        },
+    }

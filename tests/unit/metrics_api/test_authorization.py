@@ -1,0 +1,105 @@
+"""The API server decides, and is not asked the same again at once."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from sirocco_operator.metrics_api.authorization import ALLOWED_SECONDS, DENIED_SECONDS, Authorizer, review
+from sirocco_operator.metrics_api.documents import Problem
+from sirocco_operator.metrics_api.figures import Metric
+from sirocco_operator.metrics_api.identity import User
+from sirocco_operator.metrics_api.routes import Document, Question
+
+QUESTION = Question("models", "*", Metric.IN_FLIGHT)
+PATH = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/models/pods/*/sirocco_requests_in_flight"
+ALICE = User("alice", groups=("team",), extra=(("scopes", ("a",)),))
+
+
+class ApiServer:
+    """Decides as told, and keeps what it was asked."""
+
+    def __init__(self, allowed: bool = True) -> None:
+        self.allowed = allowed
+        self.asked: list[Mapping[str, Any]] = []
+        self.now = 0.0
+        self.authorizer = Authorizer(self._ask, lambda: self.now)
+
+    async def _ask(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.asked.append(asked)
+        return {**asked, "status": {"allowed": self.allowed}}
+
+    def check(self, user: User = ALICE, question: Question = QUESTION) -> bool:
+        """Whether the user may."""
+        try:
+            asyncio.run(self.authorizer.check(user, PATH, question))
+        except Problem as problem:
+            if problem.status != 403:
+                raise
+            return False
+        return True
+
+
+def test_a_figure_is_asked_for_as_a_subresource_of_pods() -> None:
+    assert review(ALICE, PATH, QUESTION)["spec"] == {
+        "user": "alice",
+        "groups": ["team"],
+        "extra": {"scopes": ["a"]},
+        "resourceAttributes": {
+            "verb": "get",
+            "group": "custom.metrics.k8s.io",
+            "version": "v1beta2",
+            "resource": "pods",
+            "subresource": "sirocco_requests_in_flight",
+            "namespace": "models",
+            "name": "*",
+        },
+    }
+
+
+def test_discovery_is_asked_for_by_its_path() -> None:
+    assert review(User("bob", "1"), "/apis", Document.GROUPS)["spec"] == {
+        "user": "bob",
+        "uid": "1",
+        "groups": [],
+        "nonResourceAttributes": {"verb": "get", "path": "/apis"},
+    }
+
+
+def test_who_may_is_let_in_and_who_may_not_is_refused() -> None:
+    assert ApiServer(True).check()
+    assert not ApiServer(False).check()
+
+
+def test_a_refusal_says_who_may_not_do_what() -> None:
+    server = ApiServer(False)
+    with pytest.raises(Problem, match='User "alice" cannot get resource "pods/sirocco_requests_in_flight"'):
+        asyncio.run(server.authorizer.check(ALICE, PATH, QUESTION))
+
+
+@pytest.mark.parametrize(("allowed", "seconds"), [(True, ALLOWED_SECONDS), (False, DENIED_SECONDS)])
+def test_a_decision_is_believed_for_a_short_time(allowed: bool, seconds: float) -> None:
+    server = ApiServer(allowed)
+    server.check()
+    server.allowed = not allowed
+    server.now = seconds - 0.1
+    assert server.check() is allowed
+    server.now = seconds
+    assert server.check() is not allowed
+    assert len(server.asked) == 2
+
+
+def test_a_decision_about_one_is_none_about_others() -> None:
+    server = ApiServer(True)
+    server.check()
+    server.allowed = False
+    assert not server.check(User("alice", groups=("other",)))
+    assert not server.check(question=Question("others", "*", Metric.IN_FLIGHT))
+    assert not server.check(question=Question("models", "*", Metric.KV_CACHE))
+
+
+def test_the_api_servers_own_group_may_all() -> None:
+    server = ApiServer(False)
+    assert server.check(User("system:kube-aggregator", groups=("system:masters",)))
+    assert server.asked == []

@@ -1,0 +1,130 @@
+"""Which pods are asked for their figures, and how."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sirocco_operator.controller.store import Key, Store
+from sirocco_operator.master_key import internal_key
+from sirocco_operator.metrics_api.documents import Problem
+from sirocco_operator.metrics_api.pods import Pods
+from sirocco_operator.metrics_api.selectors import parse
+from sirocco_operator.reconcile import MODEL
+from sirocco_operator.resources import POD
+from sirocco_operator.watches import name_of, owner_of
+
+MASTER = bytes(32)
+MODEL_LABEL = "inference.sirocco.dev/model"
+
+
+class World:
+    """A store with models and pods in it."""
+
+    def __init__(self, synced: bool = True) -> None:
+        self.store = Store(name_of(MODEL), name_of(POD), owner_of)
+        self.pods = Pods(self.store, lambda: synced, self._master)
+        self._version = 0
+
+    async def _master(self) -> bytes:
+        return MASTER
+
+    def add_model(self, name: str, namespace: str = "models") -> None:
+        """A model; its uid is its name's."""
+        self._put(MODEL.api_version, MODEL.kind, namespace, name, {})
+
+    def add_pod(self, name: str, model: str, namespace: str = "models", **more: Any) -> None:
+        """A Ready pod, but for what is told otherwise."""
+        status = {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]}
+        spec = {"containers": [{"name": "vllm", "ports": [{"name": "http", "containerPort": 8000}]}]}
+        parts = {"spec": {**spec, **more.get("spec", {})}, "status": {**status, **more.get("status", {})}}
+        labels = {MODEL_LABEL: model, "pod-template-hash": "1"}
+        self._put("v1", "Pod", namespace, name, parts, labels=labels, **more.get("metadata", {}))
+
+    def models(self, selector: str = "", namespace: str = "models") -> list[str]:
+        """The names of the models whose pods are looked at."""
+        return [key.name for key in self.pods.models(namespace, parse(selector))]
+
+    def targets(self, model: str) -> list[tuple[str, str, str | None]]:
+        """Name, URL without its query, and key of each pod that is asked."""
+        found = asyncio.run(self.pods.targets(Key("models", model)))
+        return [(each.pod, each.url.partition("?")[0], each.key) for each in found]
+
+    def _put(
+        self, version: str, kind: str, namespace: str, name: str, parts: dict[str, Any], **metadata: Any
+    ) -> None:
+        self._version += 1
+        told = {"name": name, "namespace": namespace, "uid": f"uid-{name}", **metadata}
+        told["resourceVersion"] = str(self._version)
+        self.store.put({"apiVersion": version, "kind": kind, "metadata": told, **parts})
+
+
+def test_the_selector_of_a_model_asks_its_pods_alone() -> None:
+    world = World()
+    world.add_model("mistral")
+    world.add_model("llama")
+    world.add_model("phi", namespace="others")
+    assert world.models(f"{MODEL_LABEL}=mistral,app=vllm") == ["mistral"]
+    assert world.models() == ["mistral", "llama"]
+    assert world.models(f"{MODEL_LABEL}!=llama") == ["mistral", "llama"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"status": {"conditions": [{"type": "Ready", "status": "False"}]}},
+        {"status": {"conditions": []}},
+        {"status": {"podIP": None}},
+        {"metadata": {"deletionTimestamp": "2026-01-02T03:04:05Z"}},
+    ],
+    ids=["not Ready", "just begun", "without address", "ending"],
+)
+def test_only_ready_pods_are_asked(more: dict[str, Any]) -> None:
+    world = World()
+    world.add_model("mistral")
+    world.add_pod("mistral-1", "mistral", **more)
+    assert world.targets("mistral") == []
+
+
+def test_an_open_pod_is_asked_without_a_key() -> None:
+    world = World()
+    world.add_model("mistral")
+    world.add_pod("mistral-1", "mistral")
+    assert world.targets("mistral") == [("mistral-1", "http://10.0.0.1:8000/metrics", None)]
+
+
+def test_a_pods_labels_are_kept_for_selectors() -> None:
+    world = World()
+    world.add_model("mistral")
+    world.add_pod("mistral-1", "mistral")
+    (target,) = asyncio.run(world.pods.targets(Key("models", "mistral")))
+    assert target.labels == {MODEL_LABEL: "mistral", "pod-template-hash": "1"}
+
+
+def test_a_pod_with_keys_is_asked_with_the_models_internal_key() -> None:
+    world = World()
+    world.add_model("mistral")
+    volume = {"name": "internal", "secret": {"secretName": "mistral-internal"}}
+    world.add_pod("open", "mistral")
+    world.add_pod("with-keys", "mistral", spec={"volumes": [volume]})
+    key = internal_key(MASTER, Key("models", "mistral"), "uid-mistral")
+    assert [(pod, told) for pod, _, told in world.targets("mistral")] == [("open", None), ("with-keys", key)]
+
+
+def test_a_pod_with_an_ipv6_address_is_asked() -> None:
+    world = World()
+    world.add_model("mistral")
+    world.add_pod("mistral-1", "mistral", status={"podIP": "fd00::1"})
+    assert world.targets("mistral") == [("mistral-1", "http://[fd00::1]:8000/metrics", None)]
+
+
+def test_pods_of_a_model_that_is_gone_are_not_asked() -> None:
+    world = World()
+    world.add_pod("mistral-1", "mistral")
+    assert world.targets("mistral") == []
+
+
+def test_an_operator_that_does_not_know_all_pods_yet_says_so() -> None:
+    with pytest.raises(Problem) as raised:
+        World(synced=False).models()
+    assert raised.value.status == 503
