@@ -105,6 +105,20 @@ def test_a_changed_resource_is_told_anew() -> None:
     assert told(hpa(3, "9"), before)[2] == "3 replicas: 27 in flight, target 8 a replica"
 
 
+def test_pods_that_came_since_the_decision_are_no_load() -> None:
+    before = status(hpa(3, "8"))
+    assert told(hpa(5), before, serving=5)[2] == "3 → 5: 41 in flight, target 8 a replica"
+
+
+def test_pods_that_went_since_the_decision_had_their_load() -> None:
+    before = status(hpa(3, "8"))
+    assert told(hpa(1, "2"), before, serving=1)[2] == "3 → 1: 6 in flight, target 8 a replica"
+
+
+def test_pods_that_load_have_no_part_in_the_average() -> None:
+    assert told(hpa(5, "41"), serving=1)[2] == "5 replicas: 41 in flight, target 8 a replica"
+
+
 def test_every_figure_is_told_beside_its_target() -> None:
     target = {"inFlightRequests": 8, "queueWaitSeconds": 2, "kvCacheUtilization": 0.8}
     averages = ("13667m", "3200m", "850m")

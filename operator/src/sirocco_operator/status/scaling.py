@@ -52,7 +52,8 @@ def find_scaling(view: View, previous: Mapping[str, Any]) -> ScalingFinding | No
     wanted = (autoscaler.get("status") or {}).get("desiredReplicas") or previous.get("desiredReplicas")
     before = previous.get("desiredReplicas")
     old = pods.condition({"status": previous}, SCALING_ACTIVE)
-    reason, words, fix = _judge(view, autoscaling, autoscaler, view.observed.scaling.provider)
+    serving = max(len(view.serving), int(previous.get("readyReplicas") or 0))
+    reason, words, fix = _judge(view, autoscaling, autoscaler, view.observed.scaling.provider, serving)
     same = wanted == before and old.get("observedGeneration") == view.model.metadata.generation
     if same and _at_most(reason, old, wanted == autoscaling.max_replicas):
         # Load that hovers about what the most replicas carry is no news either.
@@ -74,9 +75,12 @@ def _at_most(reason: ScalingReason, old: Mapping[str, Any], all_there: bool) -> 
 
 
 def _judge(
-    view: View, autoscaling: Autoscaling, autoscaler: Manifest, provider: MetricsProvider
+    view: View, autoscaling: Autoscaling, autoscaler: Manifest, provider: MetricsProvider, serving: int
 ) -> tuple[ScalingReason, str, str | None]:
-    """The reason, its cause in words, and the fix where it is not the reason's own."""
+    """The reason, its cause in words, and the fix where it is not the reason's own.
+
+    `serving` is how many pods serve, or did when the status was last written: some may just have gone.
+    """
     if trouble := _provider_trouble(provider):
         return trouble
     able, active = pods.condition(autoscaler, "AbleToScale"), pods.condition(autoscaler, SCALING_ACTIVE)
@@ -90,7 +94,7 @@ def _judge(
         failures = [each.failure for each in provider.servers or () if each.failure]
         words = failures[0] if failures else str(active.get("message", ""))
         return ScalingReason.NO_METRICS, f"the HPA controller gets no figures: {quotation(words)}", None
-    words = "; ".join(_loads(view, autoscaling, autoscaler)) or (
+    words = "; ".join(_loads(view, autoscaling, autoscaler, serving)) or (
         f"at least {autoscaling.min_replicas}, at most {autoscaling.max_replicas} are allowed"
     )
     limited = pods.condition(autoscaler, "ScalingLimited")
@@ -143,7 +147,7 @@ def _change(before: int | None, wanted: int | None) -> str:
     return "1 replica" if wanted == 1 else f"{wanted} replicas"
 
 
-def _loads(view: View, autoscaling: Autoscaling, autoscaler: Manifest) -> Iterator[str]:
+def _loads(view: View, autoscaling: Autoscaling, autoscaler: Manifest, serving: int) -> Iterator[str]:
     """Each figure beside its target, in the order of the HPA's metrics; those that failed are left out."""
     current = (autoscaler.get("status") or {}).get("currentMetrics") or ()
     for target, metric in zip(targets(view.model, autoscaling), current, strict=False):
@@ -151,14 +155,16 @@ def _loads(view: View, autoscaling: Autoscaling, autoscaler: Manifest) -> Iterat
         now = (metric.get(str(metric.get("type", "")).lower()) or {}).get("current") or {}
         value = now.get("averageValue", now.get("value"))
         if value is not None:
-            yield _load(target, float(canonical(value)), _measured(view, autoscaler, metric))
+            yield _load(target, float(canonical(value)), _measured(autoscaler, metric, serving))
 
 
-def _measured(view: View, autoscaler: Manifest, metric: Mapping[str, Any]) -> int:
-    """How many pods an average was taken of; for KEDA's total it is those that there are."""
-    if metric.get("type") == "Pods":
-        return len(view.serving)
-    return int((autoscaler.get("status") or {}).get("currentReplicas") or 0)
+def _measured(autoscaler: Manifest, metric: Mapping[str, Any], serving: int) -> int:
+    """How many pods an average was taken of: those that served of those that there were at the decision.
+
+    KEDA's average is a total over all that there were.
+    """
+    there = int((autoscaler.get("status") or {}).get("currentReplicas") or 0)
+    return min(serving, there) if metric.get("type") == "Pods" else there
 
 
 def _load(target: Target, value: float, measured: int) -> str:
