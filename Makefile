@@ -63,7 +63,7 @@ test-api: .venv/.synced ## the operator against a real API server
 
 .PHONY: test-vllm
 test-vllm: .venv/.synced ## the serving layer in a real vLLM on the CPU, in Docker and its compose
-	$(KIND) tools --for compose
+	$(KIND) tools --for chart --for compose --for monitoring
 	$(KIND) images
 	.venv/bin/pytest tests/serving tests/compose $(PYTEST_ARGS)
 

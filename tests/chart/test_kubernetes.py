@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.chart.helm import SERVICE_MONITOR_API, template, tool
+from tests.chart.helm import PROMETHEUS_RULE_API, SERVICE_MONITOR_API, template, tool
 
 VARIANTS: Final[dict[str, dict[str, Any]]] = {
     "defaults": {},
@@ -26,8 +26,9 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
     "cert-manager": {"metricsApi": {"certManager": {"enabled": True}}},
     "two namespaces": {"watchNamespaces": ["team-a", "team-b"], "replicas": 1},
 }
+APIS: Final = (PROMETHEUS_RULE_API, SERVICE_MONITOR_API)
 # Kinds of no release of Kubernetes: their schema is their own CRD's.
-FOREIGN: Final = "ServiceMonitor,Certificate,Issuer"
+FOREIGN: Final = "PrometheusRule,ServiceMonitor,Certificate,Issuer"
 # The oldest and the newest release that the schemas' package and the chart both know.
 VERSIONS: Final = ("1.31.0", "1.35.0")
 
@@ -69,7 +70,7 @@ def kubeconform(rendered: str, schemas: Path, version: str) -> str:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_rendered_objects_fit_kubernetes_schemas(variant: str, version: str, schemas: Path) -> None:
-    rendered = template(VARIANTS[variant], apis=[SERVICE_MONITOR_API], kubernetes=version)
+    rendered = template(VARIANTS[variant], apis=APIS, kubernetes=version)
     assert kubeconform(rendered, schemas, version) == ""
 
 
@@ -80,10 +81,7 @@ def test_unknown_field_is_found(schemas: Path) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_helm_3_and_helm_4_render_the_same(variant: str) -> None:
-    texts = [
-        template(VARIANTS[variant], program=program, apis=[SERVICE_MONITOR_API])
-        for program in ("helm3", "helm")
-    ]
+    texts = [template(VARIANTS[variant], program=program, apis=APIS) for program in ("helm3", "helm")]
     # Helm 4 leaves an empty line more at the end of a document.
     three, four = ([line for line in text.splitlines() if line] for text in texts)
     assert three == four
