@@ -25,13 +25,18 @@ def sample(path: Path = SAMPLE) -> Manifest:
 
 
 def modest(manifest: Manifest) -> Manifest:
-    """A sample with one core and one thread a pod: two that spin on two cores starve each other."""
+    """A sample with one core and one thread a pod, as two that spin on two cores starve each other.
+
+    It asks for little, so that other pods find room beside it.
+    """
     spec = manifest["spec"]
     threads = {"name": "OMP_NUM_THREADS", "value": "1"}
     others = [one for one in spec["engine"]["env"] if one["name"] != threads["name"]]
     engine = {**spec["engine"], "env": [*others, threads]}
-    limits = {**spec["resources"]["limits"], "cpu": "1"}
-    resources = {**spec["resources"], "limits": limits}
+    resources = {
+        "requests": {**spec["resources"]["requests"], "cpu": "100m"},
+        "limits": {**spec["resources"]["limits"], "cpu": "1"},
+    }
     return {**manifest, "spec": {**spec, "engine": engine, "resources": resources}}
 
 
