@@ -75,7 +75,10 @@ def _selected(labels: dict[str, str]) -> list[Relabeling]:
 
 
 def _relabeling(relabeling: Object) -> Relabeling:
-    _only(relabeling, {"sourceLabels", "targetLabel"})
+    _only(relabeling, {"sourceLabels", "targetLabel", "action"})
+    # The API server's default.
+    if (action := relabeling.get("action", "replace")) != "replace":
+        raise ValueError(f"not translated yet: {action}")
     (source,) = relabeling["sourceLabels"]
     return _copy(source, relabeling["targetLabel"])
 
