@@ -1,6 +1,7 @@
 """A real Prometheus scrapes models and operator by their ServiceMonitors, and answers every query."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Final
@@ -53,14 +54,17 @@ def guarded(kubectl: Kubectl) -> Iterator[str]:
 
 
 class Traffic:
-    """Requests to both models, so that every counter moves."""
+    """Requests to both models, and work for the operator, so that every counter moves."""
 
     def __init__(self, client: Client, shared: str) -> None:
         self._client = client
         self._shared = shared
+        self._numbers = itertools.count()
 
     def __call__(self) -> None:
-        """Some requests: answered, refused, and with a wrong key."""
+        """Some requests: answered, refused, and with a wrong key; and a change that the operator looks at."""
+        change = f"e2e.sirocco.dev/change={next(self._numbers)}"
+        self._client.kubectl.run("annotate", "imodel", GUARDED, change, "--overwrite")
         self._client.chat(self._shared, "Count to five.", tokens=5)
         assert (
             self._client.ask(f"http://{self._shared}.{self._client.kubectl.namespace}.svc/no").status == 404
