@@ -62,13 +62,11 @@ def wait_told(
 
 def refusal(client: Client, namespace: str, pod: str) -> str:
     """Why a pod's figure is not told; empty when it is."""
-    try:
-        figures(client, namespace, Metric.IN_FLIGHT, pod=pod)
-    except ApiError as error:
-        if error.code != 404:
-            raise
-        return error.message
-    return ""
+    answer = client.raw("GET", path_of(namespace, pod=pod))
+    if answer.is_success:
+        return ""
+    assert answer.status_code == 404, answer.text
+    return str(answer.json()["message"])
 
 
 def test_the_api_server_finds_it_in_both_forms(client: Client) -> None:
@@ -263,8 +261,13 @@ def test_a_certificate_of_another_authority_is_believed_once_the_api_server_says
     assert status() == 0
     believe(before + authority.path.read_text())
     eventually(lambda: status() == 200, DEADLINE, "the other authority to be believed", 0.2)
+    connected = FrontProxyCall(client, ports[0], certificate)
+    assert connected("/apis", "x", ["system:masters"]).status_code == 200
     believe(before)
     eventually(lambda: status() == 0, DEADLINE, "the other authority not to be believed any more", 0.2)
+    # At once: a connection that is left open and unanswered would end with a timeout.
+    with pytest.raises((httpx.NetworkError, httpx.ProtocolError)):
+        connected("/apis", "x", ["system:masters"])
 
 
 def test_what_is_not_there_or_cannot_be_done_is_told_as_the_api_server_does(call: FrontProxyCall) -> None:

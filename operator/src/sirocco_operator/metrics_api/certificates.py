@@ -82,8 +82,9 @@ class OwnCertificate:
         """The certificate; what has to be done about it and the APIService is done first."""
         secret = await self._read(SECRET, self._namespace, SECRET_NAME)
         if secret is None:
-            certificates = planned(None, self._names, b"", self._now(), self._overlap)
-            secret = await self._create(certificates)
+            await self._create(planned(None, self._names, b"", self._now(), self._overlap))
+            # Another replica may have been faster.
+            secret = await self._read(SECRET, self._namespace, SECRET_NAME) or {}
         found = from_secret(secret.get("data") or {})
         api_service = await self._read(API_SERVICE, None, API_SERVICE_NAME)
         published = b"" if api_service is None else bundle_of(api_service)
@@ -120,7 +121,7 @@ class OwnCertificate:
                 return None
             raise
 
-    async def _create(self, certificates: Certificates) -> dict[str, Any]:
+    async def _create(self, certificates: Certificates) -> None:
         manifest = {
             "apiVersion": SECRET.api_version,
             "kind": SECRET.kind,
@@ -129,10 +130,13 @@ class OwnCertificate:
             "data": to_secret(certificates),
         }
         path = path_of(SECRET, self._namespace)
-        # Another replica may be faster: then this one reads at its next look what that one made.
-        created = await self._kube.unguarded("POST", path, SECRET, "create", _SECONDS, manifest)
-        log.info("certificate of the metrics API: made, ends %s", certificates.served.expiry.isoformat())
-        return created
+        try:
+            await self._kube.unguarded("POST", path, SECRET, "create", _SECONDS, manifest)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+        else:
+            log.info("certificate of the metrics API: made, ends %s", certificates.served.expiry.isoformat())
 
     async def _replace(self, secret: Mapping[str, Any], certificates: Certificates) -> None:
         path = path_of(SECRET, self._namespace, SECRET_NAME)

@@ -1,6 +1,5 @@
 """The TLS port: what it shows and whom it believes can be exchanged while it listens."""
 
-import logging
 import ssl
 import tempfile
 from pathlib import Path
@@ -8,10 +7,9 @@ from socket import AF_INET, AF_INET6, create_server, has_dualstack_ipv6
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from sirocco_operator.metrics_api.pki import Leaf
-
-log = logging.getLogger(__name__)
 
 # Requests under way when the process ends have so many seconds.
 _SHUTDOWN_SECONDS: Final = 5.0
@@ -21,6 +19,7 @@ class Listener:
     """One port; each change of certificates is a new server on the same socket, so no call is lost."""
 
     def __init__(self, application: web.Application, port: int) -> None:
+        application.middlewares.append(self._watch)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         dual = has_dualstack_ipv6()
         # All addresses: the API server comes from outside of the pod.
@@ -31,6 +30,8 @@ class Listener:
             backlog=1024,
         )
         self._site: web.SockSite | None = None
+        # Connections with a call under way.
+        self._busy: set[web.RequestHandler] = set()
         self._ca: str | None = None
 
     @property
@@ -54,8 +55,19 @@ class Listener:
         if self._ca is not None and self._ca != ca and self._runner.server is not None:
             # Who came in by the old one introduces himself again; a call under way ends first.
             for connection in self._runner.server.connections:
-                connection.close()
+                if connection in self._busy:
+                    connection.close()
+                else:
+                    connection.force_close()
         self._ca = ca
+
+    @web.middleware
+    async def _watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._busy.add(request.protocol)
+        try:
+            return await handler(request)
+        finally:
+            self._busy.discard(request.protocol)
 
     async def close(self) -> None:
         """Stop listening, and end what is under way."""
