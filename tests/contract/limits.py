@@ -1,6 +1,5 @@
 """What a model does not allow: too much, too long, too many at once, denied texts, other pages."""
 
-import json
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.issued import BOB, INTERNAL
+from tests.contract.issued import BOB
 from tests.contract.model import BODY_BYTES, CARD, NAMES, NEW_TOKENS, ORIGIN, PROMPTS, TOO_LONG
 from tests.contract.server import LONG, Server, chat, completion, error
 from tests.waiting import eventually
@@ -238,14 +237,3 @@ def test_pages_of_other_origins_may_read_none(server: Server) -> None:
     assert (refused.status_code, error(refused)["code"]) == (400, "cors_refused")
     answer = server.ask("GET", "/health", headers=origin)
     assert {"access-control-allow-origin"}.isdisjoint({*refused.headers, *answer.headers})
-
-
-@pytest.mark.parametrize(
-    "fields", [{"logprobs": 2}, {"use_beam_search": True, "n": 2}, {"prompt_logprobs": 1}, {"echo": True}]
-)
-def test_no_field_of_a_request_ends_the_engine(server: Server, fields: dict[str, object]) -> None:
-    answer = server.ask("POST", COMPLETIONS, completion("x", max_tokens=2, **fields))
-    assert answer.status_code == 200, answer.text
-    assert json.loads(answer.text)["choices"]
-    assert server.ask("GET", "/live").status_code == 200
-    assert server.ask("GET", "/metrics", key=INTERNAL).status_code == 200
