@@ -118,6 +118,34 @@ def test_mistrals_seed_is_not_vllms(server: Server) -> None:
     assert said(seed=7) == said(seed=7)
 
 
+REFUSED: dict[str, list[dict[str, object]]] = {
+    "arguments as an object": [
+        user(QUESTION),
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [
+                {
+                    "id": "D681PevKs",
+                    "type": "function",
+                    "index": 0,
+                    "function": {**CALL, "arguments": {"country": "France"}},
+                }
+            ],
+        },
+        CALLED[2],
+    ],
+    "document": [user([{"type": "document_url", "document_url": "https://docs.example/a.pdf"}])],
+    "reference": [user([{"type": "reference", "reference_ids": [1]}, text(QUESTION)])],
+}
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_forms_of_mistrals_that_vllm_lacks_are_refused(server: Server, form: str) -> None:
+    answer = server.ask("POST", CHAT, body(REFUSED[form]))
+    assert (answer.status_code, error(answer)["code"]) == (400, "invalid_request"), answer.text
+
+
 def test_tools_that_are_not_to_be_called_are_taken(server: Server) -> None:
     sent = body([user("Hi")], tools=[TOOL], tool_choice="none")
     answer = server.ask("POST", CHAT, sent)
