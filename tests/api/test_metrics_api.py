@@ -13,6 +13,7 @@ from tests.api.certificates import Authority
 from tests.api.client import ApiError, Client
 from tests.api.control_plane import ControlPlane
 from tests.api.metrics_api import (
+    API_SERVICE,
     FrontProxyCall,
     ModelPod,
     admit,
@@ -290,6 +291,14 @@ def test_namespaces_can_be_deleted_after_a_replica_was_killed(
     operators[0].kill()
     try:
         withdraw(client, ports[0])
+
+        def looks() -> float:
+            return operators[1].metric("sirocco_operator_metrics_api_requests_total", what="discovery")
+
+        # What the API server has found before would do for a while: it is to look again.
+        before = looks()
+        client.patch("APIService", None, API_SERVICE, {"metadata": {"annotations": {"looked-at": name}}})
+        eventually(lambda: looks() > before, DEADLINE, "the API server to look at the other replica", 0.1)
         client.delete("Namespace", None, name)
         wait_gone(client, "Namespace", None, name)
     finally:
