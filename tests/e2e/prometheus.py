@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -9,11 +10,13 @@ from urllib.parse import quote
 
 import yaml
 
+from tests.e2e import leader
 from tests.e2e.kubectl import Kubectl, Object
 from tests.e2e.release import VALUES, Release
 from tests.kind import programs, tools, versions
 from tests.monitoring.discovery import targets
 from tests.monitoring.scraping import scrape_configs
+from tests.waiting import eventually
 
 NAME: Final = "prometheus"
 PORT: Final = 9090
@@ -28,8 +31,12 @@ _UNMONITORED: Final = {
 
 
 @contextmanager
-def monitoring_apis(kubectl: Kubectl) -> Iterator[None]:
-    """prometheus-operator's own definitions of its kinds, and the release with what it adds for them."""
+def monitoring_apis(kubectl: Kubectl, operator: Kubectl) -> Iterator[None]:
+    """prometheus-operator's own definitions of its kinds, and the release with what it adds for them.
+
+    At the end the kinds are gone again, and the operator knows it.
+    """
+    before = _watched_kinds(operator)
     folder = (
         tools.module_folder(_MODULE, versions.PROMETHEUS_OPERATOR) / "example" / "prometheus-operator-crd"
     )
@@ -44,6 +51,21 @@ def monitoring_apis(kubectl: Kubectl) -> Iterator[None]:
         # Helm cannot upgrade a release of whose objects the kind is gone.
         Release().install({**VALUES, **_UNMONITORED})
         kubectl.delete("crd", *(f"{kind}.monitoring.coreos.com" for kind in KINDS))
+        # Until it does, it makes ServiceMonitors in vain, and its models' statuses say so.
+        eventually(
+            lambda: _watched_kinds(operator) == before,
+            120,
+            f"the operator to say again that it watches {before} kinds",
+            interval=1,
+        )
+
+
+def _watched_kinds(operator: Kubectl) -> int:
+    """How many kinds of children the leader watches, by what it said of it last."""
+    log = operator.logs(leader.name(operator))
+    told = re.findall(r"watching models and (\d+) kinds of children", log)
+    assert told, log[-2000:]
+    return int(told[-1])
 
 
 class Prometheus:

@@ -82,7 +82,7 @@ def prometheus(
     kubectl: Kubectl, operator: Kubectl, shared: SharedModel, guarded: str
 ) -> Iterator[Prometheus]:
     """Prometheus with all that the operator and the chart made for it."""
-    with monitoring_apis(kubectl):
+    with monitoring_apis(kubectl, operator):
         monitors = [
             kubectl.until("servicemonitor", shared.name, lambda one: one, "there"),
             kubectl.until("servicemonitor", guarded, lambda one: one, "there"),
@@ -93,6 +93,7 @@ def prometheus(
         with prometheus.running(monitors, found, [f"{guarded}-internal"]):
             yield prometheus
     Release().install()
+    kubectl.until("imodel", shared.name, lambda one: models.reason(one) == "Ready", "ready")
 
 
 @pytest.fixture
