@@ -85,6 +85,31 @@ def test_a_service_monitor_is_pruned_deleted_and_edited_as_other_children(
     wait_gone(client, "ServiceMonitor", namespace)
 
 
+@pytest.mark.usefixtures("service_monitors")
+def test_an_optional_api_that_is_being_taken_away_is_no_trouble_of_a_model(
+    client: Client, namespace: str
+) -> None:
+    held: Object = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "ServiceMonitor",
+        "metadata": {"name": "held", "namespace": namespace, "finalizers": ["example.com/hold"]},
+        "spec": {},
+    }
+    client.create(held)
+    client.delete("CustomResourceDefinition", None, SERVICE_MONITORS)
+
+    def refused() -> bool:
+        again = {**held, "metadata": {"name": "refused", "namespace": namespace}}
+        return client.raw("POST", client.path("ServiceMonitor", namespace), again).status_code == 403
+
+    eventually(refused, DEADLINE, "the API to refuse new objects", 0.05)
+    client.create(model(namespace))
+    status = wait_status(client, namespace)
+    wait_child(client, "Deployment", namespace)
+    client.patch("ServiceMonitor", namespace, "held", {"metadata": {"finalizers": None}})
+    assert status["reason"] != "ChildRejected", status["message"]
+
+
 def test_an_edit_during_an_outage_of_the_api_server_is_put_right(
     client: Client, cluster: ControlPlane, operator: OperatorProcess, namespace: str
 ) -> None:

@@ -28,6 +28,10 @@ class Refused(Exception):  # noqa: N818 -- an answer, not a fault of the program
         self.refusal = refusal
 
 
+class Unserved(Exception):  # noqa: N818 -- an answer, not a fault of the program
+    """The cluster gives up the API of an optional kind."""
+
+
 class Applier:
     """Server-side apply of children, only where they differ, and never on what belongs to others."""
 
@@ -53,7 +57,7 @@ class Applier:
         """Make the child as wanted and return it as it is then.
 
         `known` is the child as the store has it; `fit` gets what is wanted and what is there, and returns
-        what is wanted then. Raises Refused, Retry, or ApiError on an outage.
+        what is wanted then. Raises Refused, Unserved, Retry, or ApiError on an outage.
         """
         live = known if known is not None else await self._read(kind, wanted, owner_uid)
         if live is None:
@@ -199,6 +203,8 @@ def _is_immutable(error: ApiError) -> bool:
 
 
 def _refused(error: ApiError, kind: ChildKind, name: str) -> Exception:
+    if kind.optional and (error.status == 404 or "definition is terminating" in error.message):
+        return Unserved(f"{kind.kind} {name}: {error.message}")
     if error.status not in _REFUSALS and "webhook" not in error.message:
         return error
     if error.status == 403 and "being terminated" in error.message:

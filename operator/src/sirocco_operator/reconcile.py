@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sirocco_operator.api.parse import InvalidResource, parse
 from sirocco_operator.api.v1alpha1 import API_VERSION, KIND, PLURAL, InferenceModel
-from sirocco_operator.apply import Applier, Refused
+from sirocco_operator.apply import Applier, Refused, Unserved
 from sirocco_operator.children.build import build_children
 from sirocco_operator.children.kinds import AUTOSCALER_KINDS, CHILD_KINDS, DEPLOYMENT, ChildKind
 from sirocco_operator.controller.store import Key, Manifest, Store, identity
@@ -149,6 +149,10 @@ class Reconciler:
                     known[each] for each in wanted if each in known and each not in map(identity, children)
                 ]
                 return [*children, *found], [refused.refusal]
+            except Unserved as reason:
+                # As in a cluster without it; discovery will tell, too.
+                log.info("%s: left out, its API goes away: %s", key, reason)
+                continue
             self._store.put(child)
             children.append(child)
         await self._prune([known[which] for which in unwanted if which.kind not in _AUTOSCALERS])
