@@ -25,10 +25,10 @@ from tests.serving.container import Container, copy_model, start
 
 IMAGE = "sirocco/serving-cpu:dev"
 START_SECONDS = 400.0
-WORDS_IN = 96
-TOKENS_OUT = 32
+WORDS_IN = 32
+TOKENS_OUT = 16
 # Concurrency, and requests in one round.
-LOADS = ((1, 12), (16, 48), (64, 128))
+LOADS = ((1, 8), (16, 32), (64, 64))
 INTERNAL = "0" * 43
 # No limit or rate of these is reached: what is measured is the cost of looking.
 SETTINGS = {
