@@ -73,7 +73,7 @@ class Report:
 
     @property
     def growth(self) -> float:
-        """MiB that the API server grew by; the engine takes more with each larger batch that it first sees."""
+        """MiB that the API server grew by; the engine takes more with each larger batch that it sees."""
         return self.after.server - self.before.server
 
     @property
