@@ -3,9 +3,9 @@
 from typing import Any
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER
+from sirocco_operator.children.kinds import HORIZONTAL_POD_AUTOSCALER
 from sirocco_operator.children.manifest import manifest
-from sirocco_operator.children.scaling import Target, behavior, targets
+from sirocco_operator.children.scaling import Target, behavior, scale_target, targets
 from sirocco_operator.settings import Settings
 
 
@@ -17,11 +17,7 @@ def build_horizontal_pod_autoscaler(model: InferenceModel, settings: Settings) -
     return {
         **manifest(HORIZONTAL_POD_AUTOSCALER, model),
         "spec": {
-            "scaleTargetRef": {
-                "apiVersion": DEPLOYMENT.api_version,
-                "kind": DEPLOYMENT.kind,
-                "name": model.metadata.name,
-            },
+            "scaleTargetRef": scale_target(model),
             "minReplicas": autoscaling.min_replicas,
             "maxReplicas": autoscaling.max_replicas,
             "metrics": [_metric(target) for target in targets(model, autoscaling)],

@@ -4,9 +4,17 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.kinds import DEPLOYMENT, SCALED_OBJECT, ChildKind
+from sirocco_operator.children.kinds import SCALED_OBJECT, ChildKind
 from sirocco_operator.children.manifest import manifest
-from sirocco_operator.children.scaling import IN_FLIGHT, KV_CACHE, QUEUE_WAIT, Target, behavior, targets
+from sirocco_operator.children.scaling import (
+    IN_FLIGHT,
+    KV_CACHE,
+    QUEUE_WAIT,
+    Target,
+    behavior,
+    scale_target,
+    targets,
+)
 from sirocco_operator.settings import Settings
 
 # The labels by which a query finds the model's series.
@@ -43,11 +51,7 @@ def build_scaled_object(
     return {
         **manifest(SCALED_OBJECT, model),
         "spec": {
-            "scaleTargetRef": {
-                "apiVersion": DEPLOYMENT.api_version,
-                "kind": DEPLOYMENT.kind,
-                "name": model.metadata.name,
-            },
+            "scaleTargetRef": scale_target(model),
             "minReplicaCount": autoscaling.min_replicas,
             "maxReplicaCount": autoscaling.max_replicas,
             "advanced": {

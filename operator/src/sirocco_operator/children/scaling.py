@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sirocco_operator.api.autoscaling import Autoscaling, ScalingRules
 from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.children.kinds import DEPLOYMENT
 
 # What `custom.metrics.k8s.io` calls the figures, each of one pod.
 IN_FLIGHT: Final = "sirocco_requests_in_flight"
@@ -37,6 +38,15 @@ class Target:
         """The value as the API server writes it back, in thousandths at the finest."""
         thousandths = math.ceil(round(self.value * 1000, 6))
         return str(thousandths // 1000) if thousandths % 1000 == 0 else f"{thousandths}m"
+
+
+def scale_target(model: InferenceModel) -> dict[str, str]:
+    """What an autoscaler scales, as its `scaleTargetRef` names it."""
+    return {
+        "apiVersion": DEPLOYMENT.api_version,
+        "kind": DEPLOYMENT.kind,
+        "name": model.metadata.name,
+    }
 
 
 def targets(model: InferenceModel, autoscaling: Autoscaling) -> tuple[Target, ...]:
