@@ -4,6 +4,7 @@ from typing import Final
 
 from grafana_foundation_sdk.builders import dashboard as builders
 
+from charts.generate import panels
 from charts.generate.model import UID as MODEL_UID
 from charts.generate.panels import (
     Column,
@@ -33,12 +34,12 @@ def each(name: str) -> str:
 
 def rate(metric: str, by: str = EACH) -> str:
     """The sum of a counter's rates by labels; over all where `by` is empty."""
-    return f"sum{f' by ({by})' if by else ''} (rate({metric}{{{SCRAPED}}}[$__rate_interval]))"
+    return panels.rate(f"{metric}{{{SCRAPED}}}", by)
 
 
 def p95(histogram: str) -> str:
     """Of each model, what 19 of 20 requests stay below."""
-    return f"histogram_quantile(0.95, {rate(f'{histogram}_bucket', f'{EACH}, le')})"
+    return panels.quantile(0.95, f"{histogram}_bucket{{{SCRAPED}}}", f"{EACH}, le")
 
 
 def build() -> builders.Dashboard:

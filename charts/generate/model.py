@@ -4,7 +4,8 @@ from typing import Final
 
 from grafana_foundation_sdk.builders import dashboard as builders
 
-from charts.generate.panels import Query, datasource_variable, graph, label_variable, stat_panel
+from charts.generate import panels
+from charts.generate.panels import Query, datasource_variable, graph, label_variable, rate, stat_panel
 
 UID: Final = "sirocco-model"
 OF: Final = 'namespace="$namespace",model="$model"'
@@ -12,14 +13,9 @@ REQUESTS: Final = f"sirocco_serving_requests_total{{{OF}}}"
 FAILED: Final = f'sirocco_serving_requests_total{{{OF},status=~"5.."}}'
 
 
-def rate(series: str, by: str = "") -> str:
-    """The sum of a counter's rates, by labels where given."""
-    return f"sum{f' by ({by})' if by else ''} (rate({series}[$__rate_interval]))"
-
-
 def quantile(share: float, histogram: str, by: str = "le") -> str:
-    """A quantile of a histogram's latest observations."""
-    return f"histogram_quantile({share:g}, {rate(f'{histogram}_bucket{{{OF}}}', by)})"
+    """A quantile of one of the model's histograms."""
+    return panels.quantile(share, f"{histogram}_bucket{{{OF}}}", by)
 
 
 def quantiles(histogram: str) -> list[Query]:

@@ -4,22 +4,24 @@ from typing import Final
 
 from grafana_foundation_sdk.builders import dashboard as builders
 
-from charts.generate.panels import Query, datasource_variable, graph, label_variable, stat_panel
+from charts.generate.panels import (
+    Query,
+    datasource_variable,
+    graph,
+    label_variable,
+    quantile,
+    rate,
+    stat_panel,
+)
 
 UID: Final = "sirocco-operator"
 OF: Final = 'namespace="$namespace",job="$job"'
 LEADS: Final = f"on (pod) sirocco_operator_leader{{{OF}}} == 1"
 
 
-def rate(series: str, by: str) -> str:
-    """The sum of a counter's rates by labels."""
-    return f"sum by ({by}) (rate({series}[$__rate_interval]))"
-
-
-def seconds(share: float) -> str:
-    """How long passes over a model take."""
-    buckets = rate(f"sirocco_operator_reconcile_seconds_bucket{{{OF}}}", "le")
-    return f"histogram_quantile({share:g}, {buckets})"
+def seconds(share: float, what: str) -> str:
+    """A quantile of how long something takes the operator."""
+    return quantile(share, f"sirocco_operator_{what}_seconds_bucket{{{OF}}}")
 
 
 def build() -> builders.Dashboard:
@@ -116,8 +118,8 @@ def _work(found: builders.Dashboard) -> None:
             "A pass over a model takes",
             "Rises with the API server's answers.",
             "s",
-            Query(seconds(0.5), "p50"),
-            Query(seconds(0.95), "p95"),
+            Query(seconds(0.5, "reconcile"), "p50"),
+            Query(seconds(0.95, "reconcile"), "p95"),
         )
     )
     found.with_panel(
@@ -169,14 +171,13 @@ def _metrics_api(found: builders.Dashboard) -> None:
             stacked=True,
         )
     )
-    buckets = rate(f"sirocco_operator_metrics_api_scrape_seconds_bucket{{{OF}}}", "le")
     found.with_panel(
         graph(
             "Asking all pods of a model takes",
             "After 3 s the rest are missing.",
             "s",
-            Query(f"histogram_quantile(0.5, {buckets})", "p50"),
-            Query(f"histogram_quantile(0.95, {buckets})", "p95"),
+            Query(seconds(0.5, "metrics_api_scrape"), "p50"),
+            Query(seconds(0.95, "metrics_api_scrape"), "p95"),
             limit=3,
         )
     )

@@ -31,6 +31,16 @@ class Query:
     legend: str = ""
 
 
+def rate(series: str, by: str = "") -> str:
+    """The sum of a counter's rates, by labels where given."""
+    return f"sum{f' by ({by})' if by else ''} (rate({series}[$__rate_interval]))"
+
+
+def quantile(share: float, buckets: str, by: str = "le") -> str:
+    """A quantile of a histogram's latest observations, from its series of buckets."""
+    return f"histogram_quantile({share:g}, {rate(buckets, by)})"
+
+
 def stat_panel(
     title: str,
     description: str,
