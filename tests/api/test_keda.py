@@ -4,37 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.client import Client, Object
+from tests.api.client import Client
 from tests.api.control_plane import ControlPlane
 from tests.api.kubelet import Kubelet
 from tests.api.models import DEADLINE, model, wait_child, wait_gone
 from tests.api.operator_process import OperatorProcess
+from tests.api.optional_apis import served
 from tests.waiting import eventually
-
-SCALED_OBJECTS = "scaledobjects.keda.sh"
-
-
-def scaled_object_crd() -> Object:
-    """KEDA's API, as far as a ScaledObject needs it."""
-    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": SCALED_OBJECTS},
-        "spec": {
-            "group": "keda.sh",
-            "scope": "Namespaced",
-            "names": {"kind": "ScaledObject", "plural": "scaledobjects", "singular": "scaledobject"},
-            "versions": [
-                {
-                    "name": "v1alpha1",
-                    "served": True,
-                    "storage": True,
-                    "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": anything}}},
-                }
-            ],
-        },
-    }
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +32,8 @@ def scaled(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[str]:
 @pytest.fixture
 def keda(client: Client) -> Iterator[None]:
     """The cluster gets KEDA's API, for one test."""
-    client.apply(scaled_object_crd())
-    client.wait_established(SCALED_OBJECTS)
-    yield
-    client.delete("CustomResourceDefinition", None, SCALED_OBJECTS)
-    wait_gone(client, "CustomResourceDefinition", None, SCALED_OBJECTS)
+    with served(client, "keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"):
+        yield
 
 
 def wait_told(client: Client, namespace: str, reason: str, words: str) -> None:

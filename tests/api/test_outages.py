@@ -10,6 +10,7 @@ from tests.api.conftest import CRD_FILE
 from tests.api.control_plane import ControlPlane
 from tests.api.models import DEADLINE, model, wait_child, wait_gone, wait_status
 from tests.api.operator_process import OperatorProcess
+from tests.api.optional_apis import served
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -18,37 +19,11 @@ SERVICE_MONITORS = "servicemonitors.monitoring.coreos.com"
 MODELS = "inferencemodels.inference.sirocco.dev"
 
 
-def service_monitor_crd() -> Object:
-    """The API of Prometheus' operator, as far as a ServiceMonitor needs it."""
-    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": SERVICE_MONITORS},
-        "spec": {
-            "group": "monitoring.coreos.com",
-            "scope": "Namespaced",
-            "names": {"kind": "ServiceMonitor", "plural": "servicemonitors", "singular": "servicemonitor"},
-            "versions": [
-                {
-                    "name": "v1",
-                    "served": True,
-                    "storage": True,
-                    "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": anything}}},
-                }
-            ],
-        },
-    }
-
-
 @pytest.fixture
 def service_monitors(client: Client) -> Iterator[None]:
     """The cluster gets the ServiceMonitor API, for one test."""
-    client.apply(service_monitor_crd())
-    client.wait_established(SERVICE_MONITORS)
-    yield
-    client.delete("CustomResourceDefinition", None, SERVICE_MONITORS)
-    wait_gone(client, "CustomResourceDefinition", None, SERVICE_MONITORS)
+    with served(client, "monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors"):
+        yield
 
 
 def test_a_service_monitor_is_made_when_its_api_appears(
