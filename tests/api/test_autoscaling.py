@@ -321,11 +321,12 @@ def another_provider(client: Client) -> Iterator[None]:
         client.delete("APIService", None, name)
 
 
-def test_another_provider_of_the_metrics_api_is_named(
+def test_another_provider_of_the_metrics_api_is_named_when_it_comes(
     client: Client, namespace: str, kubelet: Kubelet
 ) -> None:
+    client.create(autoscaled(namespace))
+    wait_scaling(client, namespace, lambda told: told["reason"] == "ScalingOnTarget")
     with another_provider(client):
-        client.create(autoscaled(namespace))
         told = wait_scaling(client, namespace, lambda told: told["reason"] == "MetricsProviderConflict")
         assert told["message"].startswith(
             "custom.metrics.k8s.io is served by monitoring/prometheus-adapter: "

@@ -25,6 +25,7 @@ from sirocco_operator.metrics_api.pods import Pods
 from sirocco_operator.metrics_api.scraper import Scraper
 from sirocco_operator.metrics_api.server import MetricsApi
 from sirocco_operator.observe import Observer
+from sirocco_operator.provider_watch import ProviderWatch
 from sirocco_operator.reconcile import MODEL, Reconciler
 from sirocco_operator.resources import POD
 from sirocco_operator.settings import Settings
@@ -77,13 +78,21 @@ class Operator:
         await self._watches.synced.wait()
         await self._leadership.acquire()
         observer = Observer(self._kube)
+        providers = ProviderWatch(self._kube, self._settings, self._enqueue_autoscaled)
         reconcile = Reconciler(
-            self._kube, self._store, self._settings, self._watches.served, observer, self._telemetry.model
+            self._kube,
+            self._store,
+            self._settings,
+            self._watches.served,
+            observer,
+            providers,
+            self._telemetry.model,
         )
         workers = Workers(self._queue, reconcile, self._telemetry.passed, self._settings.workers)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(workers.run(), name="workers")
+                group.create_task(providers.run(), name="metrics providers")
                 group.create_task(self._hold(), name="lease")
         finally:
             await observer.close()
@@ -113,6 +122,11 @@ class Operator:
         )
         telemetry.watch_certificate(metrics_api.certificate_end)
         return metrics_api
+
+    def _enqueue_autoscaled(self) -> None:
+        for key in self._store.primary_keys():
+            if "autoscaling" in ((self._store.primary(key) or {}).get("spec") or {}):
+                self._queue.add(key)
 
     async def _hold(self) -> None:
         await self._leadership.hold()

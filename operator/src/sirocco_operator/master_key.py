@@ -14,9 +14,8 @@ from typing import Any, Final
 from sirocco_operator.controller.store import Key
 from sirocco_operator.errors import ApiError
 from sirocco_operator.kube import Kube
-from sirocco_operator.resources import Resource, path_of
+from sirocco_operator.resources import SECRET, path_of
 
-SECRET: Final = Resource("v1", "Secret", "secrets")
 NAME: Final = "sirocco-operator-internal"
 ENTRY: Final = "master"
 

@@ -19,6 +19,7 @@ from sirocco_operator.internal_key import InternalKeys
 from sirocco_operator.kube import FIELD_MANAGER, Kube
 from sirocco_operator.master_key import MasterKey
 from sirocco_operator.observe import Observer
+from sirocco_operator.provider_watch import ProviderWatch
 from sirocco_operator.scaling_observer import ScalingObserver
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.compute import compute, invalid
@@ -52,6 +53,7 @@ class Reconciler:
         settings: Settings,
         available: Callable[[], frozenset[ChildKind]],
         observer: Observer,
+        providers: ProviderWatch,
         report: ModelReport,
     ) -> None:
         self._kube = kube
@@ -61,7 +63,7 @@ class Reconciler:
         self._observer = observer
         self._report = report
         self._applier = Applier(kube, store.remove)
-        self._scaling = ScalingObserver(kube, settings, available)
+        self._scaling = ScalingObserver(kube, settings, available, providers)
         self._internal_keys = InternalKeys(
             self._applier, MasterKey(kube, settings.namespace).get, settings.resync_seconds
         )

@@ -29,6 +29,7 @@ class Resource:
     plural: str
 
 
+SECRET: Final = Resource("v1", "Secret", "secrets")
 POD: Final = Resource("v1", "Pod", "pods")
 EVENT: Final = Resource("v1", "Event", "events")
 NODE: Final = Resource("v1", "Node", "nodes")

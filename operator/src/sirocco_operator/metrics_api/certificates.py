@@ -20,13 +20,11 @@ from sirocco_operator.metrics_api.pki import (
     to_secret,
     utc_now,
 )
-from sirocco_operator.resources import Resource, path_of
+from sirocco_operator.resources import API_SERVICE, SECRET, Kind, path_of
 
 log = logging.getLogger(__name__)
 
-SECRET: Final = Resource("v1", "Secret", "secrets")
 SECRET_NAME: Final = "sirocco-operator-metrics-tls"  # noqa: S105 -- a name
-API_SERVICE: Final = Resource("apiregistration.k8s.io/v1", "APIService", "apiservices")
 API_SERVICE_NAME: Final = f"{VERSION}.{GROUP}"
 FIELD_MANAGER: Final = "sirocco-operator-metrics"
 
@@ -113,7 +111,7 @@ class OwnCertificate:
         service = (api_service.get("spec") or {}).get("service") or {}
         return (service.get("namespace"), service.get("name")) == (self._namespace, self._service)
 
-    async def _read(self, kind: Resource, namespace: str | None, name: str) -> dict[str, Any] | None:
+    async def _read(self, kind: Kind, namespace: str | None, name: str) -> dict[str, Any] | None:
         try:
             return await self._kube.unguarded("GET", path_of(kind, namespace, name), kind, "get", _SECONDS)
         except ApiError as error:
