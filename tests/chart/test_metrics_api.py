@@ -58,6 +58,14 @@ def test_nothing_of_that_api_is_left_where_the_operator_does_not_serve_it(values
     assert [one["name"] for one in find(manifests, "Service")["spec"]["ports"]] == ["http"]
     assert [one["name"] for one in container(manifests)["ports"]] == ["http"]
     assert environment(manifests)["SIROCCO_METRICS_API_PORT"] == "0"
+    assert "lifecycle" not in container(manifests)
+
+
+def test_a_pod_that_ends_answers_until_the_api_server_knows_it() -> None:
+    manifests = render()
+    wait = container(manifests)["lifecycle"]["preStop"]["sleep"]["seconds"]
+    pod = find(manifests, "Deployment")["spec"]["template"]["spec"]
+    assert 0 < wait < pod.get("terminationGracePeriodSeconds", 30) - 20
 
 
 @pytest.mark.parametrize("values", ELSEWHERE.values(), ids=ELSEWHERE)

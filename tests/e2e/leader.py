@@ -8,7 +8,7 @@ from tests.e2e.kubectl import Kubectl
 
 def pods(operator: Kubectl) -> list[str]:
     """The operator's pods that are not about to end."""
-    found = operator.list("pods", f"app.kubernetes.io/instance={release.NAME}")
+    found = operator.list("pods", release.SELECTOR)
     return [pod["metadata"]["name"] for pod in found if not pod["metadata"].get("deletionTimestamp")]
 
 

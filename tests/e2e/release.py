@@ -14,6 +14,8 @@ CHART: Final = REPOSITORY / "charts" / "sirocco"
 NAME: Final = "sirocco"
 NAMESPACE: Final = "sirocco-system"
 OPERATOR: Final = "sirocco-operator"
+SELECTOR: Final = f"app.kubernetes.io/instance={NAME}"
+"""Of the operator's pods."""
 OPERATOR_IMAGE: Final = "sirocco/operator:dev"
 
 # The images built here, and little enough of the node's two cores.
@@ -64,7 +66,7 @@ def renew_stale_pods() -> None:
     """Restart the operator where its pods run an older build of the image than there is."""
     current = docker.image_id(OPERATOR_IMAGE)
     kubectl = Kubectl(NAMESPACE)
-    pods = kubectl.list("pods", f"app.kubernetes.io/instance={NAME}")
+    pods = kubectl.list("pods", SELECTOR)
     running = {one["imageID"] for pod in pods for one in pod["status"].get("containerStatuses", [])}
     if running - {current}:
         kubectl.run("rollout", "restart", f"deployment/{OPERATOR}")

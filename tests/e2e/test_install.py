@@ -28,7 +28,7 @@ def watched() -> Iterator[Kubectl]:
 def first_operator_stopped(operator: Kubectl) -> Iterator[None]:
     """The cluster-wide operator without pods, so that another one's work can be told from its own."""
     release.Release().install({**release.VALUES, "replicas": 0})
-    operator.until_gone("pods", selector=f"app.kubernetes.io/instance={release.NAME}")
+    operator.until_gone("pods", selector=release.SELECTOR)
     yield
     release.Release().install()
 
