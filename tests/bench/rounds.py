@@ -102,13 +102,13 @@ def cpu_seconds(process: int) -> float:
 
 
 def pair(stock: Target, ours: Target, load: Load, turn: int) -> Pair:
-    """One round of each, stock's first in odd turns."""
-    seed = turn * 1000 + load.concurrency
+    """One round of each, stock's first in odd turns; no two share a prompt: one engine would remember it."""
+    seed = 2 * (turn * 1000 + load.concurrency)
     if turn % 2:
         first = stock.run(load, seed)
-        return first, ours.run(load, seed)
+        return first, ours.run(load, seed + 1)
     second = ours.run(load, seed)
-    return stock.run(load, seed), second
+    return stock.run(load, seed + 1), second
 
 
 def spread(values: Sequence[float], digits: int) -> str:
