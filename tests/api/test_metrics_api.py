@@ -70,7 +70,10 @@ def refusal(client: Client, namespace: str, pod: str) -> str:
     return str(answer.json()["message"])
 
 
-def test_the_api_server_finds_it_in_both_forms(client: Client) -> None:
+def test_the_api_server_finds_it_in_both_forms(client: Client, call: FrontProxyCall) -> None:
+    # What an API server asks for that knows no aggregated discovery.
+    (group,) = call("/apis", "x", ["system:masters"]).json()["groups"]
+    assert group["preferredVersion"]["groupVersion"] == GROUP_VERSION
     answer = client.request("GET", f"/apis/{GROUP_VERSION}")
     assert [each["name"] for each in answer["resources"]] == [f"pods/{metric}" for metric in Metric]
 
