@@ -114,9 +114,9 @@ def _alerts(found: builders.Dashboard) -> None:
     none = 'label_replace(vector(0), "alertname", "none", "", "")'
     found.with_panel(
         table_panel(
-            "Alerts that fire",
-            "In all namespaces, and for how long. A model's name leads to its dashboard; the runbooks say "
-            "what to do about each alert.",
+            "Firing alerts",
+            "In all namespaces, and for how long their cause has lasted. A model's name leads to its "
+            "dashboard; the runbooks say what to do about each alert.",
             (
                 Key("severity", "Severity", colours=SEVERITIES),
                 Key("alertname", "Alert"),
@@ -131,7 +131,7 @@ def _alerts(found: builders.Dashboard) -> None:
                 ),
             ),
             first=("Severity", False),
-            height=6,
+            height=7,
         )
     )
 
