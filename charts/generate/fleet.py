@@ -145,9 +145,9 @@ def _models(found: builders.Dashboard) -> None:
             "A row a model; its name leads to its dashboard. State is the reason in the resource's status. "
             "No number: no pod, or no request.",
             (
-                Key("namespace", "Namespace", 160),
-                Key("model", "Model", 220, link=MODEL_LINK),
-                Key("state", "State", 190, STATES),
+                Key("namespace", "Namespace", 130),
+                Key("model", "Model", 200, link=MODEL_LINK),
+                Key("state", "State", 170, STATES),
             ),
             (
                 Column("", "", f"max by ({EACH}, state) (sirocco_operator_model_state{{{IN}}})"),

@@ -28,6 +28,7 @@ _SMALLEST_TOP: Final = {COUNT: 1.0, "reqps": 0.1, "ops": 0.1}
 
 PLAIN: Final = ((None, "blue"),)
 NONE: Final[Colours] = {}
+_COLOURED_TEXT: Final = dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-text"})
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,6 @@ class Query:
 
     expr: str
     legend: str = ""
-
-
-_COLOURED_TEXT: Final = dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-text"})
 
 
 def rate(series: str, by: str = "") -> str:
