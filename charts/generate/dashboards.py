@@ -12,24 +12,33 @@ from charts.generate import fleet, model, operator
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "sirocco" / "files" / "dashboards"
 DASHBOARDS: Final = {"fleet": fleet.build, "model": model.build, "operator": operator.build}
+LINKS: Final = {"Fleet": fleet.UID, "Model": model.UID, "Operator": operator.UID}
 
 
 def text(dashboard: builders.Dashboard) -> str:
     """The dashboard as Grafana imports it."""
-    link = (
-        builders.DashboardLink("Sirocco")
-        .type(models.DashboardLinkType.DASHBOARDS)
-        .tags(["sirocco"])
-        .as_dropdown(False)
-        .include_vars(True)
-        .keep_time(True)
-    )
-    built = dashboard.link(link).readonly().tooltip(models.DashboardCursorSync.CROSSHAIR).build()
+    for title, uid in LINKS.items():
+        dashboard.link(_link(title, uid))
+    built = dashboard.readonly().tooltip(models.DashboardCursorSync.CROSSHAIR).build()
     panels = [panel for panel in built.panels or () if isinstance(panel, models.Panel | models.RowPanel)]
     for number, panel in enumerate(panels, 1):
         panel.id_val = number
     plain: dict[str, Any] = json.loads(JSONEncoder().encode(built))
+    for link in plain["links"]:
+        # The builders know one place alone, a menu; without any the links stand above the panels.
+        del link["placement"]
     return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _link(title: str, uid: str) -> builders.DashboardLink:
+    """A link without `namespace`: it is the models' in one dashboard, the operator's in another."""
+    return (
+        builders.DashboardLink(title)
+        .type(models.DashboardLinkType.LINK)
+        .icon("dashboard")
+        .url(f"/d/{uid}?var-datasource=${{datasource}}")
+        .keep_time(True)
+    )
 
 
 def main() -> None:

@@ -4,7 +4,9 @@ from typing import Final
 
 from grafana_foundation_sdk.builders import dashboard as builders
 
+from charts.generate.colours import RESULTS, STATUSES
 from charts.generate.panels import (
+    COUNT,
     Query,
     datasource_variable,
     graph,
@@ -50,16 +52,17 @@ def _glance(found: builders.Dashboard) -> None:
         stat_panel(
             "Leader",
             "The pod that holds the Lease. None: the runbook of SiroccoOperatorNoLeader.",
-            "none",
+            COUNT,
             Query(f"sirocco_operator_leader{{{OF}}} == 1", "{{pod}}"),
             name=True,
+            without="none",
         )
     )
     found.with_panel(
         stat_panel(
             "Processes",
             "Those that Prometheus reaches; one leads, the others wait for their turn.",
-            "none",
+            COUNT,
             Query(f"count(sirocco_operator_leader{{{OF}}})"),
         )
     )
@@ -67,7 +70,7 @@ def _glance(found: builders.Dashboard) -> None:
         stat_panel(
             "Models",
             "What the leader looks after.",
-            "none",
+            COUNT,
             Query(f"sum(sirocco_operator_objects{{{OF}}})"),
         )
     )
@@ -75,7 +78,7 @@ def _glance(found: builders.Dashboard) -> None:
         stat_panel(
             "Models that wait",
             "For a worker of the leader's. For minutes: the runbook of SiroccoOperatorNotReconciling.",
-            "none",
+            COUNT,
             Query(f"sum(sirocco_operator_queue_depth{{{OF}}} and {LEADS})"),
             steps=((None, "green"), (50, "orange")),
         )
@@ -84,7 +87,7 @@ def _glance(found: builders.Dashboard) -> None:
         stat_panel(
             "Failed passes",
             "Within 15 minutes, for a fault of the operator's. Above 0: its log has the exception.",
-            "none",
+            COUNT,
             Query(
                 f'sum(increase(sirocco_operator_reconciles_total{{{OF},result="error"}}[15m])) or vector(0)'
             ),
@@ -111,6 +114,7 @@ def _work(found: builders.Dashboard) -> None:
             "done, retry: something in the way for now; error: a fault of the operator's.",
             "ops",
             Query(rate(f"sirocco_operator_reconciles_total{{{OF}}}", "result"), "{{result}}"),
+            colours=RESULTS,
         )
     )
     found.with_panel(
@@ -126,7 +130,7 @@ def _work(found: builders.Dashboard) -> None:
         graph(
             "Models that wait for a worker",
             "In the leader; other processes collect theirs until they lead.",
-            "none",
+            COUNT,
             Query(f"sirocco_operator_queue_depth{{{OF}}} and {LEADS}", "{{pod}}"),
         )
     )
@@ -138,6 +142,7 @@ def _work(found: builders.Dashboard) -> None:
             Query(rate(f"sirocco_operator_api_calls_total{{{OF}}}", "code"), "{{code}}"),
             width=12,
             stacked=True,
+            colours=STATUSES,
         )
     )
     found.with_panel(
@@ -169,6 +174,7 @@ def _metrics_api(found: builders.Dashboard) -> None:
             "reqps",
             Query(rate(f"sirocco_operator_metrics_api_scrapes_total{{{OF}}}", "result"), "{{result}}"),
             stacked=True,
+            colours=RESULTS,
         )
     )
     found.with_panel(
@@ -201,7 +207,7 @@ def _processes(found: builders.Dashboard) -> None:
         graph(
             "CPU",
             "Cores, by pod.",
-            "none",
+            "short",
             Query(rate(f"process_cpu_seconds_total{{{OF}}}", "pod"), "{{pod}}"),
             width=12,
         )

@@ -1,7 +1,7 @@
 """The few kinds of panels that the dashboards are made of, on Grafana's own builders."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from string import ascii_uppercase
 from typing import Final
 
@@ -11,16 +11,24 @@ from grafana_foundation_sdk.builders import prometheus, stat, table, timeseries
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from charts.generate.colours import Colours, Steps
+
 DATASOURCE: Final = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 # The grid is 24 wide.
 STAT_WIDTH: Final = 4
 STAT_HEIGHT: Final = 4
 GRAPH_HEIGHT: Final = 8
 TABLE_HEIGHT: Final = 10
+# In pixels, at least: all columns of the widest table fit a screen of 1280.
+COLUMN_WIDTH: Final = 80
+# Pods, requests, GPUs: no half of one on an axis.
+COUNT: Final = "none"
+# How far an axis reaches at least, so that zero is not drawn below a hundred of what never happened.
+_SMALLEST_TOP: Final = {COUNT: 1.0, "reqps": 0.1, "ops": 0.1}
 
-# From a value on, its colour; the first is for everything below.
-Steps = Iterable[tuple[float | None, str]]
 PLAIN: Final = ((None, "blue"),)
+NONE: Final[Colours] = {}
+_COLOURED_TEXT: Final = dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-text"})
 
 
 @dataclass(frozen=True)
@@ -37,8 +45,9 @@ def rate(series: str, by: str = "") -> str:
 
 
 def quantile(share: float, buckets: str, by: str = "le") -> str:
-    """A quantile of a histogram's latest observations, from its series of buckets."""
-    return f"histogram_quantile({share:g}, {rate(buckets, by)})"
+    """A quantile of a histogram's latest observations, from its series of buckets; without any, no value."""
+    # Of no observations it is NaN, which compares with nothing.
+    return f"histogram_quantile({share:g}, {rate(buckets, by)}) >= 0"
 
 
 def stat_panel(
@@ -49,8 +58,14 @@ def stat_panel(
     steps: Steps = PLAIN,
     decimals: int | None = None,
     name: bool = False,
+    colours: Colours = NONE,
+    without: str | None = None,
 ) -> stat.Panel:
-    """The latest value as a number; with `name` the series' name in its place."""
+    """The value at the end of the time range as a number; with `name` the series' name in its place.
+
+    The last value within the range would tell of a model that is gone how well it was. `without` is shown
+    where there is no value.
+    """
     panel = (
         stat.Panel()
         .title(title)
@@ -65,10 +80,14 @@ def stat_panel(
         .color_mode(common.BigValueColorMode.VALUE)
         .text_mode(_text_mode(name, len(queries)))
     )
+    if without is not None:
+        panel.no_value(without)
     if decimals is not None:
         panel.decimals(decimals)
+    for pattern, colour in colours.items():
+        panel.override_by_regexp(f"^({pattern})$", [_coloured(dashboard.FieldColorModeId.FIXED, colour)])
     for reference, query in zip(ascii_uppercase, queries, strict=False):
-        panel.with_target(_target(reference, query))
+        panel.with_target(_target(reference, query).instant())
     return panel
 
 
@@ -81,6 +100,7 @@ def graph(
     stacked: bool = False,
     limit: float | None = None,
     top: float | None = None,
+    colours: Colours = NONE,
 ) -> timeseries.Panel:
     """Lines over time from zero on; `limit` draws a red line, `top` ends the axis."""
     panel = (
@@ -92,8 +112,9 @@ def graph(
         .span(width)
         .height(GRAPH_HEIGHT)
         .datasource(DATASOURCE)
-        .line_width(1)
-        .fill_opacity(30 if stacked else 5)
+        # The line of a layer without height would colour the one below.
+        .line_width(0 if stacked else 1)
+        .fill_opacity(60 if stacked else 5)
         .show_points(common.VisibilityMode.NEVER)
         .legend(
             common_builders.VizLegendOptions()
@@ -111,6 +132,12 @@ def graph(
         panel.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
     if top is not None:
         panel.max(top)
+    if unit in _SMALLEST_TOP:
+        panel.axis_soft_max(_SMALLEST_TOP[unit])
+    if unit == COUNT:
+        panel.decimals(0)
+    for pattern, colour in colours.items():
+        panel.override_by_regexp(f"^({pattern})$", [_coloured(dashboard.FieldColorModeId.SHADES, colour)])
     if limit is not None:
         panel.thresholds(_thresholds([(None, "green"), (limit, "red")]))
         panel.thresholds_style(
@@ -123,40 +150,67 @@ def graph(
 
 @dataclass(frozen=True)
 class Column:
-    """A number of each row: its name, unit, and expression; without a name only its series' labels show."""
+    """A number of each row: its name, unit, and expression; without a name only its series' labels show.
+
+    `steps` colour the number.
+    """
 
     name: str
     unit: str
     expr: str
+    steps: Steps = ()
+
+
+@dataclass(frozen=True)
+class Key:
+    """A label that every row has: what stands above its column, and the colours of some values."""
+
+    label: str
+    name: str
+    # In pixels; without it, as wide as others.
+    width: int | None = None
+    colours: Colours = field(default_factory=dict)
+    link: str = ""
 
 
 def table_panel(
-    title: str, description: str, keys: Iterable[str], columns: Iterable[Column], link: str
+    title: str,
+    description: str,
+    keys: Iterable[Key],
+    columns: Iterable[Column],
+    first: tuple[str, bool],
+    height: int = TABLE_HEIGHT,
 ) -> table.Panel:
-    """A row for each set of `keys`, labels that every column's series have; `link` leads on from a row."""
-    columns = list(columns)
+    """A row for each set of `keys`, labels of the columns' series.
+
+    Rows stand in the order of the column `first`, from its highest value down where that is true of it.
+    """
+    leading, down = first
     panel = (
         table.Panel()
         .title(title)
         .description(description)
         .span(24)
-        .height(TABLE_HEIGHT)
+        .height(height)
         .datasource(DATASOURCE)
+        .sort_by([common_builders.TableSortByFieldState().display_name(leading).desc(down)])
+        .min_width(COLUMN_WIDTH)
     )
     names, excluded = {}, {"Time": True}
+    for key in keys:
+        names[key.label] = key.name
+        panel.override_by_name(key.name, _of_words(key))
     for reference, column in zip(ascii_uppercase, columns, strict=False):
         target = _target(reference, Query(column.expr)).instant().format(PromQueryFormat.TABLE)
         panel.with_target(target)
         if column.name:
             names[f"Value #{reference}"] = column.name
-            panel.override_by_name(column.name, [dashboard.DynamicConfigValue("unit", column.unit)])
+            panel.override_by_name(column.name, _of_numbers(column))
         else:
             excluded[f"Value #{reference}"] = True
-    for key in keys:
-        leading = [{"title": "Open", "url": link}]
-        panel.override_by_name(key, [dashboard.DynamicConfigValue("links", leading)])
+    order = {name: place for place, name in enumerate(names)}
     panel.with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
-    shown = {"excludeByName": excluded, "renameByName": names}
+    shown = {"excludeByName": excluded, "renameByName": names, "indexByName": order}
     panel.with_transformation(dashboard.DataTransformerConfig(id_val="organize", options=shown))
     return panel
 
@@ -189,6 +243,31 @@ def label_variable(
 def _target(reference: str, query: Query) -> prometheus.Dataquery:
     target = prometheus.Dataquery().expr(query.expr).ref_id(reference).datasource(DATASOURCE)
     return target.legend_format(query.legend) if query.legend else target
+
+
+def _coloured(mode: dashboard.FieldColorModeId, colour: str) -> dashboard.DynamicConfigValue:
+    return dashboard.DynamicConfigValue("color", dashboard.FieldColor(mode=mode, fixed_color=colour))
+
+
+def _of_numbers(column: Column) -> list[dashboard.DynamicConfigValue]:
+    found = [dashboard.DynamicConfigValue("unit", column.unit)]
+    if column.steps:
+        found.append(dashboard.DynamicConfigValue("thresholds", _thresholds(column.steps).build()))
+        found.append(_COLOURED_TEXT)
+    return found
+
+
+def _of_words(key: Key) -> list[dashboard.DynamicConfigValue]:
+    found = []
+    if key.width is not None:
+        found.append(dashboard.DynamicConfigValue("custom.width", key.width))
+    if key.link:
+        found.append(dashboard.DynamicConfigValue("links", [{"title": "Open", "url": key.link}]))
+    if key.colours:
+        words = {word: dashboard.ValueMappingResult(color=colour) for word, colour in key.colours.items()}
+        found.append(dashboard.DynamicConfigValue("mappings", [dashboard.ValueMap(options=words)]))
+        found.append(_COLOURED_TEXT)
+    return found
 
 
 def _thresholds(steps: Steps) -> builders.ThresholdsConfig:

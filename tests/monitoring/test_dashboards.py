@@ -1,5 +1,6 @@
 """The dashboards are the generated ones, and a person can find their way in them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,42 @@ def test_lines_that_a_legend_has_to_tell_apart_are_named(name: str) -> None:
         if panel["type"] == "timeseries":
             assert all(legends), panel["title"]
             assert len(set(legends)) == len(legends), panel["title"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_single_number_is_that_of_now(name: str) -> None:
+    for panel in panels(name):
+        if panel["type"] == "stat":
+            kinds = {(target.get("instant"), target.get("range")) for target in panel["targets"]}
+            assert kinds == {(True, False)}, panel["title"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dashboards_lead_to_one_another(name: str) -> None:
+    links = dashboard(name)["links"]
+    assert [(link["title"], link["url"]) for link in links] == [
+        (title, f"/d/sirocco-{title.lower()}?var-datasource=${{datasource}}")
+        for title in ("Fleet", "Model", "Operator")
+    ]
+    # `namespace` is the models' in one and the operator's in another.
+    assert not any(link["includeVars"] for link in links)
+    assert not any("placement" in link for link in links), "out of sight, in a menu"
+
+
+def test_rows_lead_to_their_model_by_columns_that_there_are() -> None:
+    for panel in panels("fleet"):
+        if panel["type"] == "table":
+            (shown,) = [one["options"] for one in panel["transformations"] if one["id"] == "organize"]
+            links = [
+                link["url"]
+                for override in panel["fieldConfig"]["overrides"]
+                for change in override["properties"]
+                if change["id"] == "links"
+                for link in change["value"]
+            ]
+            fields = [field for link in links for field in re.findall(r"__data\.fields\.(\w+)", link)]
+            assert fields == ["Namespace", "Model"], panel["title"]
+            assert set(fields) <= set(shown["renameByName"].values()), panel["title"]
 
 
 @pytest.mark.parametrize("name", NAMES)
