@@ -26,3 +26,11 @@ def metrics(operator: Kubectl, pod: str) -> dict[str, float]:
     for key, value in re.findall(r"^([a-z_]+)(?:\{.*\})? (\S+)$", operator.run("get", "--raw", path), re.M):
         sums[key] = sums.get(key, 0) + float(value)
     return sums
+
+
+def watched_kinds(operator: Kubectl) -> int:
+    """How many kinds of children the leader watches, by what it said of it last."""
+    log = operator.logs(name(operator))
+    told = re.findall(r"watching models and (\d+) kinds of children", log)
+    assert told, log[-2000:]
+    return int(told[-1])

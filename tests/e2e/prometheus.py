@@ -2,8 +2,7 @@
 
 import json
 import math
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import quote
@@ -21,6 +20,8 @@ from tests.waiting import eventually
 NAME: Final = "prometheus"
 PORT: Final = 9090
 CREDENTIALS: Final = "/etc/credentials"
+TARGETS: Final = "/targets"
+LABELS: Final = {"app.kubernetes.io/name": NAME}
 KINDS: Final = ("servicemonitors", "prometheusrules")
 _MODULE: Final = "github.com/prometheus-operator/prometheus-operator"
 _UNMONITORED: Final = {
@@ -31,12 +32,15 @@ _UNMONITORED: Final = {
 
 
 @contextmanager
-def monitoring_apis(kubectl: Kubectl, operator: Kubectl) -> Iterator[None]:
+def monitoring_apis(
+    kubectl: Kubectl, operator: Kubectl, values: Mapping[str, Any] = VALUES
+) -> Iterator[None]:
     """prometheus-operator's own definitions of its kinds, and the release with what it adds for them.
 
-    At the end the kinds are gone again, and the operator knows it.
+    At the end the kinds are gone again, the operator knows it, and the release has its usual values for the
+    rest.
     """
-    before = _watched_kinds(operator)
+    before = leader.watched_kinds(operator)
     folder = (
         tools.module_folder(_MODULE, versions.PROMETHEUS_OPERATOR) / "example" / "prometheus-operator-crd"
     )
@@ -44,8 +48,8 @@ def monitoring_apis(kubectl: Kubectl, operator: Kubectl) -> Iterator[None]:
     kubectl.run("apply", "--server-side", "--force-conflicts", *files)
     for kind in KINDS:
         kubectl.run("wait", "--for=condition=Established", f"crd/{kind}.monitoring.coreos.com")
-    Release().install()
     try:
+        Release().install(values)
         yield
     finally:
         # Helm cannot upgrade a release of whose objects the kind is gone.
@@ -53,19 +57,11 @@ def monitoring_apis(kubectl: Kubectl, operator: Kubectl) -> Iterator[None]:
         kubectl.delete("crd", *(f"{kind}.monitoring.coreos.com" for kind in KINDS))
         # Until it does, it makes ServiceMonitors in vain, and its models' statuses say so.
         eventually(
-            lambda: _watched_kinds(operator) == before,
+            lambda: leader.watched_kinds(operator) == before,
             120,
             f"the operator to say again that it watches {before} kinds",
             interval=1,
         )
-
-
-def _watched_kinds(operator: Kubectl) -> int:
-    """How many kinds of children the leader watches, by what it said of it last."""
-    log = operator.logs(leader.name(operator))
-    told = re.findall(r"watching models and (\d+) kinds of children", log)
-    assert told, log[-2000:]
-    return int(told[-1])
 
 
 class Prometheus:
@@ -73,6 +69,8 @@ class Prometheus:
 
     def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl
+        self.url = f"http://{NAME}.{kubectl.namespace}.svc:{PORT}"
+        self._namespaces: frozenset[str] = frozenset()
 
     @contextmanager
     def running(
@@ -84,13 +82,9 @@ class Prometheus:
             "global": {"evaluation_interval": "5s"},
             "rule_files": [f"/etc/{NAME}/rules-*.yaml"],
             "scrape_configs": [
-                config
+                {**config, **_found_in(monitor["metadata"]["namespace"])}
                 for monitor in monitors
-                for config in scrape_configs(
-                    monitor,
-                    _targets(monitor["metadata"]["namespace"]),
-                    lambda name, key: f"{CREDENTIALS}/{name}/{key}",
-                )
+                for config in scrape_configs(monitor, (), lambda name, key: f"{CREDENTIALS}/{name}/{key}")
             ],
         }
         data = {"prometheus.yaml": yaml.safe_dump(config)}
@@ -98,12 +92,30 @@ class Prometheus:
         self._kubectl.apply(
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "data": data},
             _pod(secrets),
+            _service(),
         )
+        self._namespaces = frozenset(monitor["metadata"]["namespace"] for monitor in monitors)
         try:
             self._kubectl.until("pod", NAME, _ready, "ready")
+            self.renew_targets()
             yield
         finally:
-            self._kubectl.delete(f"pod/{NAME}", f"configmap/{NAME}")
+            self._kubectl.delete(f"pod/{NAME}", f"service/{NAME}", f"configmap/{NAME}")
+
+    def renew_targets(self) -> None:
+        """Scrape the pods that there are now, as it finds none by itself."""
+        for namespace in self._namespaces:
+            self._write_targets(namespace, _targets(namespace))
+
+    def forget_targets(self) -> None:
+        """Scrape nothing any more."""
+        for namespace in self._namespaces:
+            self._write_targets(namespace, [])
+
+    def _write_targets(self, namespace: str, targets: Sequence[Object]) -> None:
+        # Whole at once: half a file would be read too.
+        script = f"cat > {TARGETS}/new && mv {TARGETS}/new {TARGETS}/{namespace}.json"
+        self._kubectl.run("exec", "--stdin", NAME, "--", "sh", "-c", script, stdin=json.dumps(targets))
 
     def ask(self, path: str) -> Any:
         """The data of an answer of its API."""
@@ -123,20 +135,35 @@ def _ready(pod: Object) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
+def _found_in(namespace: str) -> Object:
+    return {"static_configs": [], "file_sd_configs": [{"files": [f"{TARGETS}/{namespace}.json"]}]}
+
+
 def _targets(namespace: str) -> list[Object]:
     kubectl = Kubectl(namespace)
     return targets(*(kubectl.list(kind) for kind in ("services", "endpointslices", "pods")))
+
+
+def _service() -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": NAME},
+        "spec": {"selector": LABELS, "ports": [{"port": PORT}]},
+    }
 
 
 def _pod(secrets: Sequence[str]) -> Object:
     volumes: list[Object] = [
         {"name": "config", "configMap": {"name": NAME}},
         {"name": "data", "emptyDir": {}},
+        {"name": "targets", "emptyDir": {}},
         *({"name": name, "secret": {"secretName": name}} for name in secrets),
     ]
     mounts = [
         {"name": "config", "mountPath": f"/etc/{NAME}"},
         {"name": "data", "mountPath": "/data"},
+        {"name": "targets", "mountPath": TARGETS},
         *({"name": name, "mountPath": f"{CREDENTIALS}/{name}"} for name in secrets),
     ]
     container = {
@@ -152,7 +179,7 @@ def _pod(secrets: Sequence[str]) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": NAME},
+        "metadata": {"name": NAME, "labels": LABELS},
         "spec": {
             "containers": [container],
             "volumes": volumes,

@@ -3,15 +3,16 @@
 import re
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from tests.e2e import leader, models, release
 from tests.e2e.client import Client
-from tests.e2e.kubectl import Kubectl, KubectlError, Object
+from tests.e2e.kubectl import Kubectl, KubectlError
 from tests.e2e.namespaces import fresh_namespace, remove
 from tests.e2e.replicas import until_ready
+from tests.e2e.scaling import PERIOD, TOKEN_SECONDS, TOKENS, autoscaling, has_figures, rise_told, wanted
 from tests.kind.paths import REPOSITORY
 from tests.waiting import eventually
 
@@ -19,24 +20,6 @@ SAMPLE: Final = REPOSITORY / "manifests" / "autoscaled.yaml"
 SCALED: Final = "scaled"
 FIXED: Final = "fixed"
 METRICS_API: Final = "/apis/custom.metrics.k8s.io/v1beta2"
-# How often the HPA controller looks, in seconds: the cluster's default.
-PERIOD: Final = 15
-# 64 tokens in a streamed answer: 3 seconds each, so that streams are under way whenever a pod goes.
-TOKEN_SECONDS: Final = {"name": "STANDIN_TOKEN_SECONDS", "value": "0.05"}
-TOKENS: Final = 64
-# What nobody needs is gone at once: a stand-in starts in seconds.
-AT_ONCE: Final = {
-    "scaleDown": {
-        "stabilizationWindowSeconds": 0,
-        "policies": [{"type": "Percent", "value": 100, "periodSeconds": PERIOD}],
-    }
-}
-
-
-def autoscaling(**changes: Any) -> dict[str, Any]:
-    """Up to three replicas, each with four requests in flight."""
-    given = {"minReplicas": 1, "maxReplicas": 3, "target": {"inFlightRequests": 4}, "behavior": AT_ONCE}
-    return {**given, **changes}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,24 +39,6 @@ def scaled(kubectl: Kubectl) -> Iterator[str]:
     kubectl.until("hpa", SCALED, has_figures, "told its figures", 120)
     yield SCALED
     kubectl.delete("imodel", SCALED)
-
-
-def has_figures(hpa: Object) -> bool:
-    """Whether the HPA controller has the figures that it decides by."""
-    conditions = (hpa.get("status") or {}).get("conditions") or []
-    return any(one["type"] == "ScalingActive" and one["status"] == "True" for one in conditions)
-
-
-def rise_told(model: Object) -> str:
-    """What the condition ScalingActive says of more than one replica; else the empty string."""
-    status = model.get("status") or {}
-    told = [one["message"] for one in status.get("conditions", ()) if one["type"] == "ScalingActive"]
-    return told[0] if told and status.get("desiredReplicas", 0) > 1 else ""
-
-
-def wanted(deployment: Object) -> int:
-    """How many pods a Deployment is told to have."""
-    return int(deployment["spec"]["replicas"])
 
 
 def test_load_alone_raises_and_lowers_the_count_and_fails_no_request(

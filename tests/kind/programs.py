@@ -11,7 +11,12 @@ from tests.kind.keys import key_of
 from tests.kind.paths import BIN, WORK
 
 # By the name of the program among the project's tools: where the program's own manifests look for it.
-PATHS: Final[Mapping[str, str]] = {"prometheus": "/bin/prometheus"}
+PATHS: Final[Mapping[str, str]] = {
+    "prometheus": "/bin/prometheus",
+    "keda-operator": "/keda",
+    "keda-adapter": "/keda-adapter",
+    "prometheus-adapter": "/adapter",
+}
 ADVICE: Final = "Disk full (`df -h`)? Then run this again."
 
 

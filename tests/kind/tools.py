@@ -135,12 +135,22 @@ MONITORING = tuple(
 )
 """Out of Debian's package, which is unpacked and not installed: nothing of it is started on the host."""
 
+_KEDA = "github.com/kedacore/keda/v2"
 INTEGRATIONS = (
     Tool(
         "jaeger",
         "github.com/jaegertracing/jaeger/cmd/all-in-one",
         "github.com/jaegertracing/jaeger",
         versions.JAEGER,
+        how="dependency",
+    ),
+    Tool("keda-operator", f"{_KEDA}/cmd/operator", _KEDA, versions.KEDA, how="dependency"),
+    Tool("keda-adapter", f"{_KEDA}/cmd/adapter", _KEDA, versions.KEDA, how="dependency"),
+    Tool(
+        "prometheus-adapter",
+        "sigs.k8s.io/prometheus-adapter/cmd/adapter",
+        "sigs.k8s.io/prometheus-adapter",
+        versions.PROMETHEUS_ADAPTER,
         how="dependency",
     ),
 )

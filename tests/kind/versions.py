@@ -35,3 +35,6 @@ PUBLISHED_NODE_IMAGE = (
 
 DEBIAN = "bookworm"
 BASE_IMAGE = f"debian:{DEBIAN}-slim"
+
+KEDA = "v2.19.0"
+PROMETHEUS_ADAPTER = "v0.12.0"

@@ -1,6 +1,5 @@
 """What KEDA and prometheus-adapter ask Prometheus for is the load that a model's replicas have."""
 
-import re
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +7,7 @@ import pytest
 import yaml
 
 from sirocco_operator.children.scaling import IN_FLIGHT, KV_CACHE, QUEUE_WAIT
-from tests.kind.paths import REPOSITORY
+from tests.monitoring.documented import prometheus_adapter_rules
 from tests.monitoring.rules import promtool
 from tests.unit.children.rendering import a_model, children
 from tests.unit.children.test_scaling import KEDA
@@ -31,9 +30,6 @@ SERIES: Final = {
     f'vllm:kv_cache_usage_perc{{{OTHER},pod="c"}}': "0.1 0.1 0.1",
 }
 TARGETS: Final = {"inFlightRequests": 8, "queueWaitSeconds": 2, "kvCacheUtilization": 0.8}
-
-
-DOCUMENT: Final = REPOSITORY / "docs" / "autoscaling.md"
 
 
 def answers(query: str, at: str, value: float, tmp_path: Path, labels: str = "") -> str:
@@ -72,13 +68,16 @@ def test_keda_is_answered_with_the_load_of_all_pods(
     assert answers(trigger["metadata"]["query"], at, value, tmp_path) == ""
 
 
-@pytest.mark.parametrize(("metric", "value"), [(IN_FLIGHT, 30), (QUEUE_WAIT, 5), (KV_CACHE, 0.9)])
+@pytest.mark.parametrize(
+    ("metric", "at", "value"),
+    [(IN_FLIGHT, "1m", 30), (QUEUE_WAIT, "1m", 5), (QUEUE_WAIT, "2m", 9), (KV_CACHE, "1m", 0.9)],
+    ids=["in flight", "mean wait", "longest wait of a queue that stands", "KV cache"],
+)
 def test_the_documented_rules_give_prometheus_adapter_the_load_of_a_pod(
-    metric: str, value: float, tmp_path: Path
+    metric: str, at: str, value: float, tmp_path: Path
 ) -> None:
-    (block,) = re.findall(r"```yaml\n(rules:.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-    (rule,) = (each for each in yaml.safe_load(block)["rules"]["custom"] if each["name"]["as"] == metric)
+    (rule,) = (each for each in prometheus_adapter_rules() if each["name"]["as"] == metric)
     series = rule["seriesQuery"].partition("{")[0]
     query = rule["metricsQuery"].replace("<<.Series>>", series).replace("<<.GroupBy>>", "pod")
     query = query.replace("<<.LabelMatchers>>", 'namespace="models",pod="a"')
-    assert answers(query, "1m", value, tmp_path, labels='{pod="a"}') == ""
+    assert answers(query, at, value, tmp_path, labels='{pod="a"}') == ""
