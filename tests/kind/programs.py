@@ -11,7 +11,13 @@ from tests.kind.keys import key_of
 from tests.kind.paths import BIN, WORK
 
 # By the name of the program among the project's tools: where the program's own manifests look for it.
-PATHS: Final[Mapping[str, str]] = {"prometheus": "/bin/prometheus"}
+PATHS: Final[Mapping[str, str]] = {
+    "prometheus": "/bin/prometheus",
+    "prometheus3": "/bin/prometheus",
+    "alertmanager": "/bin/alertmanager",
+    "prometheus-operator": "/bin/operator",
+    "prometheus-config-reloader": "/bin/prometheus-config-reloader",
+}
 ADVICE: Final = "Disk full (`df -h`)? Then run this again."
 
 

@@ -135,6 +135,7 @@ MONITORING = tuple(
 )
 """Out of Debian's package, which is unpacked and not installed: nothing of it is started on the host."""
 
+_PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator"
 INTEGRATIONS = (
     Tool(
         "jaeger",
@@ -142,6 +143,32 @@ INTEGRATIONS = (
         "github.com/jaegertracing/jaeger",
         versions.JAEGER,
         how="dependency",
+    ),
+    *(
+        Tool(
+            name,
+            f"{_PROMETHEUS_OPERATOR}/cmd/{program}",
+            _PROMETHEUS_OPERATOR,
+            versions.PROMETHEUS_OPERATOR,
+            how="dependency",
+        )
+        for name, program in (
+            ("prometheus-operator", "operator"),
+            ("prometheus-config-reloader", "prometheus-config-reloader"),
+        )
+    ),
+    Tool(
+        "prometheus3",
+        "github.com/prometheus/prometheus/cmd/prometheus",
+        "github.com/prometheus/prometheus",
+        versions.PROMETHEUS3,
+        tags="remove_all_sd enable_kubernetes_sd",
+    ),
+    Tool(
+        "alertmanager",
+        "github.com/prometheus/alertmanager/cmd/alertmanager",
+        "github.com/prometheus/alertmanager",
+        versions.ALERTMANAGER,
     ),
 )
 """What the project works with and tests against; a module with `replace` lines is built as a dependency."""
