@@ -3,8 +3,9 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -31,26 +32,29 @@ _UNMONITORED: Final = {
 
 
 @contextmanager
-def monitoring_apis(kubectl: Kubectl, operator: Kubectl) -> Iterator[None]:
+def monitoring_apis(
+    kubectl: Kubectl,
+    operator: Kubectl,
+    values: Mapping[str, Any] = VALUES,
+    kinds: Sequence[str] = KINDS,
+) -> Iterator[None]:
     """prometheus-operator's own definitions of its kinds, and the release with what it adds for them.
 
     At the end the kinds are gone again, and the operator knows it.
     """
     before = _watched_kinds(operator)
-    folder = (
-        tools.module_folder(_MODULE, versions.PROMETHEUS_OPERATOR) / "example" / "prometheus-operator-crd"
-    )
-    files = [f"--filename={folder / f'monitoring.coreos.com_{kind}.yaml'}" for kind in KINDS]
+    folder = published() / "prometheus-operator-crd"
+    files = [f"--filename={folder / f'monitoring.coreos.com_{kind}.yaml'}" for kind in kinds]
     kubectl.run("apply", "--server-side", "--force-conflicts", *files)
-    for kind in KINDS:
+    for kind in kinds:
         kubectl.run("wait", "--for=condition=Established", f"crd/{kind}.monitoring.coreos.com")
-    Release().install()
     try:
+        Release().install(values)
         yield
     finally:
         # Helm cannot upgrade a release of whose objects the kind is gone.
         Release().install({**VALUES, **_UNMONITORED})
-        kubectl.delete("crd", *(f"{kind}.monitoring.coreos.com" for kind in KINDS))
+        kubectl.delete("crd", *(f"{kind}.monitoring.coreos.com" for kind in kinds))
         # Until it does, it makes ServiceMonitors in vain, and its models' statuses say so.
         eventually(
             lambda: _watched_kinds(operator) == before,
@@ -58,6 +62,11 @@ def monitoring_apis(kubectl: Kubectl, operator: Kubectl) -> Iterator[None]:
             f"the operator to say again that it watches {before} kinds",
             interval=1,
         )
+
+
+def published() -> Path:
+    """The folder of manifests that prometheus-operator publishes."""
+    return tools.module_folder(_MODULE, versions.PROMETHEUS_OPERATOR) / "example"
 
 
 def _watched_kinds(operator: Kubectl) -> int:
@@ -69,10 +78,11 @@ def _watched_kinds(operator: Kubectl) -> int:
 
 
 class Prometheus:
-    """Prometheus in a pod of its own."""
+    """Prometheus in a pod of its own, or in the one of that name."""
 
-    def __init__(self, kubectl: Kubectl) -> None:
+    def __init__(self, kubectl: Kubectl, pod: str = NAME) -> None:
         self._kubectl = kubectl
+        self._pod = pod
 
     @contextmanager
     def running(
@@ -107,7 +117,7 @@ class Prometheus:
 
     def ask(self, path: str) -> Any:
         """The data of an answer of its API."""
-        base = f"/api/v1/namespaces/{self._kubectl.namespace}/pods/{NAME}:{PORT}/proxy/api/v1"
+        base = f"/api/v1/namespaces/{self._kubectl.namespace}/pods/{self._pod}:{PORT}/proxy/api/v1"
         answer = json.loads(self._kubectl.run("get", "--raw", f"{base}/{path}"))
         assert answer["status"] == "success", answer
         return answer["data"]
