@@ -75,7 +75,7 @@ test-e2e: .venv/.synced ## everything in a kind cluster, with a real vLLM
 	.venv/bin/pytest tests/e2e $(PYTEST_ARGS)
 
 .PHONY: test-integrations
-test-integrations: .venv/.synced ## with what others make: Jaeger, KEDA, prometheus-adapter; not part of `make test`
+test-integrations: .venv/.synced ## with what others make: Jaeger, Prometheus Operator, KEDA …; not part of `make test`
 	$(KIND) tools --for chart --for monitoring --for integrations
 	$(KIND) up --gpus $(GPUS)
 	$(KIND) load

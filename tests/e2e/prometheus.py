@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -33,7 +34,10 @@ _UNMONITORED: Final = {
 
 @contextmanager
 def monitoring_apis(
-    kubectl: Kubectl, operator: Kubectl, values: Mapping[str, Any] = VALUES
+    kubectl: Kubectl,
+    operator: Kubectl,
+    values: Mapping[str, Any] = VALUES,
+    kinds: Sequence[str] = KINDS,
 ) -> Iterator[None]:
     """prometheus-operator's own definitions of its kinds, and the release with what it adds for them.
 
@@ -41,12 +45,10 @@ def monitoring_apis(
     rest.
     """
     before = leader.watched_kinds(operator)
-    folder = (
-        tools.module_folder(_MODULE, versions.PROMETHEUS_OPERATOR) / "example" / "prometheus-operator-crd"
-    )
-    files = [f"--filename={folder / f'monitoring.coreos.com_{kind}.yaml'}" for kind in KINDS]
+    folder = published() / "prometheus-operator-crd"
+    files = [f"--filename={folder / f'monitoring.coreos.com_{kind}.yaml'}" for kind in kinds]
     kubectl.run("apply", "--server-side", "--force-conflicts", *files)
-    for kind in KINDS:
+    for kind in kinds:
         kubectl.run("wait", "--for=condition=Established", f"crd/{kind}.monitoring.coreos.com")
     try:
         Release().install(values)
@@ -54,7 +56,7 @@ def monitoring_apis(
     finally:
         # Helm cannot upgrade a release of whose objects the kind is gone.
         Release().install({**VALUES, **_UNMONITORED})
-        kubectl.delete("crd", *(f"{kind}.monitoring.coreos.com" for kind in KINDS))
+        kubectl.delete("crd", *(f"{kind}.monitoring.coreos.com" for kind in kinds))
         # Until it does, it makes ServiceMonitors in vain, and its models' statuses say so.
         eventually(
             lambda: leader.watched_kinds(operator) == before,
@@ -64,12 +66,18 @@ def monitoring_apis(
         )
 
 
-class Prometheus:
-    """Prometheus in a pod of its own."""
+def published() -> Path:
+    """The folder of manifests that prometheus-operator publishes."""
+    return tools.module_folder(_MODULE, versions.PROMETHEUS_OPERATOR) / "example"
 
-    def __init__(self, kubectl: Kubectl) -> None:
+
+class Prometheus:
+    """Prometheus in a pod of its own, or in the one of that name."""
+
+    def __init__(self, kubectl: Kubectl, pod: str = NAME) -> None:
         self._kubectl = kubectl
-        self.url = f"http://{NAME}.{kubectl.namespace}.svc:{PORT}"
+        self._pod = pod
+        self.url = f"http://{pod}.{kubectl.namespace}.svc:{PORT}"
         self._namespaces: frozenset[str] = frozenset()
 
     @contextmanager
@@ -119,7 +127,7 @@ class Prometheus:
 
     def ask(self, path: str) -> Any:
         """The data of an answer of its API."""
-        base = f"/api/v1/namespaces/{self._kubectl.namespace}/pods/{NAME}:{PORT}/proxy/api/v1"
+        base = f"/api/v1/namespaces/{self._kubectl.namespace}/pods/{self._pod}:{PORT}/proxy/api/v1"
         answer = json.loads(self._kubectl.run("get", "--raw", f"{base}/{path}"))
         assert answer["status"] == "success", answer
         return answer["data"]

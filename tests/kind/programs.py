@@ -16,6 +16,10 @@ PATHS: Final[Mapping[str, str]] = {
     "keda-operator": "/keda",
     "keda-adapter": "/keda-adapter",
     "prometheus-adapter": "/adapter",
+    "prometheus3": "/bin/prometheus",
+    "alertmanager": "/bin/alertmanager",
+    "prometheus-operator": "/bin/operator",
+    "prometheus-config-reloader": "/bin/prometheus-config-reloader",
 }
 ADVICE: Final = "Disk full (`df -h`)? Then run this again."
 

@@ -136,6 +136,7 @@ MONITORING = tuple(
 """Out of Debian's package, which is unpacked and not installed: nothing of it is started on the host."""
 
 _KEDA = "github.com/kedacore/keda/v2"
+_PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator"
 INTEGRATIONS = (
     Tool(
         "jaeger",
@@ -152,6 +153,32 @@ INTEGRATIONS = (
         "sigs.k8s.io/prometheus-adapter",
         versions.PROMETHEUS_ADAPTER,
         how="dependency",
+    ),
+    *(
+        Tool(
+            name,
+            f"{_PROMETHEUS_OPERATOR}/cmd/{program}",
+            _PROMETHEUS_OPERATOR,
+            versions.PROMETHEUS_OPERATOR,
+            how="dependency",
+        )
+        for name, program in (
+            ("prometheus-operator", "operator"),
+            ("prometheus-config-reloader", "prometheus-config-reloader"),
+        )
+    ),
+    Tool(
+        "prometheus3",
+        "github.com/prometheus/prometheus/cmd/prometheus",
+        "github.com/prometheus/prometheus",
+        versions.PROMETHEUS3,
+        tags="remove_all_sd enable_kubernetes_sd",
+    ),
+    Tool(
+        "alertmanager",
+        "github.com/prometheus/alertmanager/cmd/alertmanager",
+        "github.com/prometheus/alertmanager",
+        versions.ALERTMANAGER,
     ),
 )
 """What the project works with and tests against; a module with `replace` lines is built as a dependency."""

@@ -22,6 +22,12 @@ PROMETHEUS_OPERATOR = "v0.85.0"
 PROMETHEUS = "2.42"
 """In DEBIAN's package, with Debian's security fixes."""
 
+PROMETHEUS3 = "v0.316.0"
+"""The Go module's number of Prometheus 3.16.0: what prometheus-operator is tried with."""
+
+ALERTMANAGER = "v0.31.1"
+"""The last whose Go module holds the files of its pages; those after it can't be built from it alone."""
+
 PAUSE_TAGS = ("3.10", "3.10.1")
 """containerd's and kubeadm's idea of the pause image."""
 
