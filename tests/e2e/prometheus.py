@@ -44,7 +44,8 @@ def monitoring_apis(
     At the end the kinds are gone again, the operator knows it, and the release has its usual values for the
     rest.
     """
-    before = leader.watched_kinds(operator)
+    # Just restarted, none may lead yet.
+    before = eventually(lambda: leader.watched_kinds(operator), 60, "a leader to say what it watches")
     folder = published() / "prometheus-operator-crd"
     files = [f"--filename={folder / f'monitoring.coreos.com_{kind}.yaml'}" for kind in kinds]
     kubectl.run("apply", "--server-side", "--force-conflicts", *files)

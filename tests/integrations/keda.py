@@ -30,7 +30,8 @@ def keda(operator: Kubectl) -> Iterator[Kubectl]:
     """
     programs.ensure(*_PROGRAMS.values())
     kubectl = Kubectl(NAMESPACE)
-    before = leader.watched_kinds(operator)
+    # Just restarted, none may lead yet.
+    before = eventually(lambda: leader.watched_kinds(operator), 60, "a leader to say what it watches")
     objects = _manifests(kubectl)
     try:
         try:
