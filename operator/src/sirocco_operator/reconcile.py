@@ -90,8 +90,7 @@ class Reconciler:
         except InvalidResource as error:
             status = invalid(raw["metadata"], str(error), previous, utc_now())
             self._report(key, figures(status, Observed(pods=self._store.pods(key))))
-            await self._tell(key, raw, previous, status)
-            return Done()
+            return Done(0 if await self._tell(key, raw, previous, status) else None)
         keys_after: float | None = None
         children: list[Manifest]
         try:
@@ -116,8 +115,9 @@ class Reconciler:
         )
         status = compute(model, observed, previous, utc_now())
         self._report(key, figures(status, observed))
-        await self._tell(key, raw, previous, status)
+        overtaken = await self._tell(key, raw, previous, status)
         again = [
+            0 if overtaken else None,
             around.again_after,
             keys_after,
             REFUSED_SECONDS if refusals else None,
@@ -174,11 +174,14 @@ class Reconciler:
 
     async def _tell(
         self, key: Key, raw: Manifest, previous: Mapping[str, Any], status: Mapping[str, Any]
-    ) -> None:
+    ) -> bool:
+        """Write the status where it is another; whether the model has changed since this pass read it."""
         if status == previous:
-            return
+            return False
         # A merge patch removes only what it names.
         gone = dict.fromkeys(name for name in previous if name not in status)
         change = {"metadata": {"uid": raw["metadata"]["uid"]}, "status": {**gone, **status}}
         patched = await self._kube.patch_status(MODEL, key.namespace, key.name, change)
+        # The store then knows the change already, so that its event will be no news.
         self._store.put(patched)
+        return bool(patched["metadata"]["generation"] != raw["metadata"]["generation"])
