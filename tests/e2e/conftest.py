@@ -50,6 +50,8 @@ def operator() -> Kubectl:
     cluster.ensure()
     release.Release().install()
     release.renew_stale_pods()
+    # The demo's model would take the room that the tests' need; `make demo` makes it again.
+    Kubectl().delete("imodel", models.sample()["metadata"]["name"])
     return Kubectl(release.NAMESPACE)
 
 
