@@ -1,6 +1,8 @@
 """Programs that tests start: where they are, and how they end."""
 
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -9,6 +11,10 @@ from pathlib import Path
 
 # The kernel kills the program when the thread that started it ends, however it ends.
 WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
+
+# Below 32768, from where on the kernel gives ports to outgoing connections, and below Kubernetes' node ports.
+# In random order, as test runs may go on beside one another.
+_PORTS = iter(random.sample(range(10_000, 30_000), 20_000))
 
 
 def tools() -> Path:
@@ -26,12 +32,16 @@ def tool(name: str) -> str:
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Ports of 127.0.0.1 that nothing listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = tuple(int(each.getsockname()[1]) for each in sockets)
-    for each in sockets:
-        each.close()
-    return ports
+    """Ports that nothing listens on, each given once, so that a test may close and open its port at will."""
+    return tuple(itertools.islice(filter(_is_free, _PORTS), count))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

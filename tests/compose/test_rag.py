@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -13,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
 
+from tests.api.processes import free_ports
 from tests.compose.conftest import KEY
 from tests.compose.stack import Stack
 from tests.kind.paths import REPOSITORY
@@ -35,9 +35,7 @@ def post(url: str, body: object) -> tuple[int, dict[str, str], dict[str, Any]]:
 @contextmanager
 def service(base_url: str, **variables: str) -> Iterator[str]:
     """The example's URL while it runs."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", "--port", str(port)]
     given = {"PATH": os.environ["PATH"], "OPENAI_BASE_URL": base_url, **variables}
     process = subprocess.Popen(
