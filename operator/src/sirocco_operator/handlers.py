@@ -9,9 +9,11 @@ import itertools
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import kopf
+from kopf._cogs.structs.references import Insights
 
 from sirocco_operator.kube import Credentials
 from sirocco_operator.resources import Kind
@@ -49,6 +51,8 @@ class Watcher:
         self._credentials = credentials
         self._sink = sink
         self.ended = asyncio.Event()
+        # kopf finds for itself what the cluster serves, and leaves out what it does not find.
+        self.incomplete = False
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._stopped = False
@@ -59,11 +63,20 @@ class Watcher:
         self._thread.start()
 
     async def stop(self) -> None:
-        """End the watches and wait for that."""
+        """End the watches: no news come after that."""
         self._stopped = True
         if self._own_loop is not None and self._stop is not None and not self._own_loop.is_closed():
             self._own_loop.call_soon_threadsafe(self._stop.set)
         await self.ended.wait()
+
+    def _tell(self, event: str | None, manifest: Mapping[str, Any]) -> None:
+        if not self.ended.is_set():
+            self._sink(event, manifest)
+
+    def _tell_end(self) -> None:
+        # The caller's loop may be closed by now when the process ends.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self.ended.set)
 
     def _run(self) -> None:
         try:
@@ -72,7 +85,7 @@ class Watcher:
             # A watched API went away, or kopf failed: the caller starts a new run once it may.
             log.warning("the watches ended: %s", error)
         finally:
-            self._loop.call_soon_threadsafe(self.ended.set)
+            self._tell_end()
 
     async def _watch(self) -> None:
         self._stop = asyncio.Event()
@@ -81,14 +94,28 @@ class Watcher:
         self._own_loop.set_exception_handler(lambda _, told: log.debug("kopf: %s", told.get("message")))
         if self._stopped:
             return
-        await kopf.operator(
+        before = asyncio.all_tasks()
+        insights = Insights()
+        tasks = await kopf.spawn_tasks(
             registry=self._registry(),
             settings=self._settings(),
             clusterwide=not self._namespaces,
             namespaces=list(self._namespaces),
             standalone=True,
             stop_flag=self._stop,
+            insights=insights,
         )
+        found = asyncio.create_task(insights.ready_resources.wait())
+        await asyncio.wait([*tasks, found], return_when=asyncio.FIRST_COMPLETED)
+        self.incomplete = len(insights.watched_resources) < len(self._kinds)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        self._tell_end()
+        # kopf closes its connections first, and a watch that begins just then never ends: so end them before.
+        watches = [task for task in asyncio.all_tasks() if task.get_name().startswith("watcher for ")]
+        for watch in watches:
+            watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
+        await kopf.run_tasks(tasks, ignored=before)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -107,7 +134,7 @@ class Watcher:
             )
 
         async def event(event: kopf.RawEvent, **_: Any) -> None:
-            self._loop.call_soon_threadsafe(self._sink, event["type"], event["object"])
+            self._loop.call_soon_threadsafe(self._tell, event["type"], event["object"])
 
         kopf.on.login(registry=registry)(login)
         for kind in self._kinds:

@@ -101,8 +101,9 @@ class Watches:
             log.warning("the cluster's APIs cannot be read, will be tried again: %s", error)
             return
         self._found = found
-        if self._watcher is not None and (found != self._covered or self._watcher.ended.is_set()):
-            await self._end(self._watcher)
+        watcher = self._watcher
+        if watcher and (found != self._covered or watcher.incomplete or watcher.ended.is_set()):
+            await self._end(watcher)
             self._watcher = None
             self._resync.soon()
         if self._watcher is None and MODEL in found:
