@@ -10,13 +10,12 @@ from typing import Any, Final
 
 import pytest
 
-from tests.e2e import cluster, leader, models, release
+from tests.e2e import leader, models, release
 from tests.e2e.client import Client
 from tests.e2e.diagnosis import diagnose
 from tests.e2e.kubectl import Kubectl, Object
 from tests.e2e.namespaces import fresh_namespace
 from tests.e2e.prometheus import monitoring_apis
-from tests.e2e.release import Release, renew_stale_pods
 from tests.e2e.replicas import until_ready
 from tests.integrations import monitoring_stack
 from tests.integrations.monitoring_stack import LABEL, Stack
@@ -43,12 +42,8 @@ TOKENS: Final = 64
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
+def stack(operator: Kubectl) -> Iterator[Stack]:
     """prometheus-operator, Prometheus and Alertmanager, and a release that is told what they select by."""
-    cluster.ensure()
-    Release().install()
-    renew_stale_pods()
-    operator = Kubectl(release.NAMESPACE)
     eventually(lambda: leader.name(operator), 60, "an operator to lead")
     with (
         monitoring_apis(Kubectl(), operator, VALUES, monitoring_stack.KINDS),

@@ -6,12 +6,11 @@ from typing import Any, Final
 
 import pytest
 
-from tests.e2e import cluster, models
+from tests.e2e import models
 from tests.e2e.client import Client
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.namespaces import fresh_namespace
 from tests.e2e.network import host_address
-from tests.e2e.release import Release, renew_stale_pods
 from tests.integrations.door import door
 from tests.integrations.jaeger import Jaeger, Span
 from tests.waiting import eventually
@@ -23,11 +22,8 @@ CERTIFICATE: Final = "tls.crt"
 
 
 @pytest.fixture(scope="module")
-def kubectl() -> Iterator[Kubectl]:
-    """A namespace of its own, and the operator as it is now."""
-    cluster.ensure()
-    Release().install()
-    renew_stale_pods()
+def kubectl(operator: Kubectl) -> Iterator[Kubectl]:
+    """A namespace of its own."""
     with fresh_namespace(Kubectl(NAMESPACE)) as kubectl:
         yield kubectl
         kubectl.delete("imodel", "--all")

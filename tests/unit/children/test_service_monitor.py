@@ -18,7 +18,9 @@ def test_metrics_of_the_models_pods_are_scraped() -> None:
 def test_every_series_tells_its_model() -> None:
     (endpoint,) = children(a_model())["ServiceMonitor"]["spec"]["endpoints"]
     source = "__meta_kubernetes_service_label_inference_sirocco_dev_model"
-    assert endpoint["relabelings"] == [{"sourceLabels": [source], "targetLabel": "model"}]
+    assert endpoint["relabelings"] == [
+        {"sourceLabels": [source], "targetLabel": "model", "action": "replace"}
+    ]
 
 
 def test_turned_off_there_is_none() -> None:

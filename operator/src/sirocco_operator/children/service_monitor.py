@@ -28,7 +28,8 @@ def build_service_monitor(
         "path": "/metrics",
         "interval": settings.service_monitor_interval,
         # Every series tells its model by one short label, which rules, dashboards and KEDA select by.
-        "relabelings": [{"sourceLabels": [_MODEL_OF_SERVICE], "targetLabel": "model"}],
+        # With the CRD's default, so that what is stored is what is wanted.
+        "relabelings": [{"sourceLabels": [_MODEL_OF_SERVICE], "targetLabel": "model", "action": "replace"}],
     }
     if has_keys(model):
         endpoint["authorization"] = {
