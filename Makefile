@@ -105,8 +105,8 @@ format: .venv/.synced ## put the code into its form
 .PHONY: generate
 generate: .venv/.synced ## write again what is generated: CRD, reference pages, dashboards, install.yaml
 	$(KIND) tools --for chart
-	$(PYTHON) -m sirocco_operator.api.crd
-	$(PYTHON) -m sirocco_operator.api.reference
+	$(PYTHON) -m sirocco_operator.api.crd.definition
+	$(PYTHON) -m sirocco_operator.api.crd.reference
 	$(PYTHON) -m sirocco_operator.status.reference
 	$(PYTHON) -m charts.generate.dashboards
 	$(PYTHON) -m tests.chart.install_manifest

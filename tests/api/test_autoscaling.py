@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sirocco_operator.api.autoscaling import Autoscaling
-from sirocco_operator.handover import hand_over
+from sirocco_operator.reconcile.handover import hand_over
 from tests.api.client import ApiError, Client, Object
 from tests.api.control_plane import ControlPlane
 from tests.api.kubelet import Kubelet

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from sirocco_operator.controller.store import Key
-from sirocco_operator.master_key import internal_key
+from sirocco_operator.reconcile.master_secret import internal_key
 from tests.api.client import Client, Object
 from tests.api.control_plane import ControlPlane
 from tests.api.models import DEADLINE, model, wait_child, wait_gone, wait_reason, wait_status

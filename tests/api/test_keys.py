@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from sirocco_operator.cli import main
+from sirocco_operator.cli.main import main
 from tests.api.client import Client, Object
 
 

@@ -17,17 +17,17 @@ from sirocco_operator.controller.leader import Leadership
 from sirocco_operator.controller.queue import WorkQueue
 from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.controller.worker import Workers
-from sirocco_operator.kube import Kube
-from sirocco_operator.lease import LeaseLock
-from sirocco_operator.master_key import MasterKey
+from sirocco_operator.kube.client import Kube
+from sirocco_operator.kube.kinds import POD
+from sirocco_operator.kube.lease import LeaseLock
 from sirocco_operator.metrics_api.certificates import CertificateSource, MountedCertificate, OwnCertificate
 from sirocco_operator.metrics_api.pods import Pods
 from sirocco_operator.metrics_api.scraper import Scraper
 from sirocco_operator.metrics_api.server import MetricsApi
-from sirocco_operator.observe import Observer
-from sirocco_operator.provider_watch import ProviderWatch
-from sirocco_operator.reconcile import MODEL, Reconciler
-from sirocco_operator.resources import POD
+from sirocco_operator.reconcile.master_secret import MasterKey
+from sirocco_operator.reconcile.providers import ProviderWatch
+from sirocco_operator.reconcile.reconciler import MODEL, Reconciler
+from sirocco_operator.reconcile.surroundings import Observer
 from sirocco_operator.settings import Settings
 from sirocco_operator.telemetry import CONTENT_TYPE, Telemetry, log_to_stderr
 from sirocco_operator.watches import Watches, name_of, owner_of

@@ -10,11 +10,11 @@ from sirocco_operator.children.kinds import CHILD_KINDS, ChildKind
 from sirocco_operator.children.labels import MANAGED_BY, MANAGED_BY_LABEL, MODEL_LABEL
 from sirocco_operator.controller.resync import Chunk, Resync
 from sirocco_operator.controller.store import Key, Manifest, Store, kind_of
-from sirocco_operator.errors import ApiError
-from sirocco_operator.handlers import Watcher
-from sirocco_operator.kube import Kube
-from sirocco_operator.reconcile import MODEL
-from sirocco_operator.resources import POD, Kind
+from sirocco_operator.kube.client import Kube
+from sirocco_operator.kube.errors import ApiError
+from sirocco_operator.kube.kinds import POD, Kind
+from sirocco_operator.kube.watch import Watcher
+from sirocco_operator.reconcile.reconciler import MODEL
 from sirocco_operator.settings import Settings
 
 log = logging.getLogger(__name__)

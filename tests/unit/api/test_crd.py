@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from sirocco_operator.api.crd import CRD_FILES, crd_yaml, resource_schema
+from sirocco_operator.api.crd.definition import CRD_FILES, crd_yaml, resource_schema
+from sirocco_operator.api.crd.reference import REFERENCE_FILE, reference
+from sirocco_operator.api.crd.schema import structural_schema
 from sirocco_operator.api.engine import Engine
 from sirocco_operator.api.engine_flags import OWNED_FLAGS
-from sirocco_operator.api.reference import REFERENCE_FILE, reference
-from sirocco_operator.api.schema import structural_schema
 from sirocco_operator.api.v1alpha1 import InferenceModelSpec
 
 pytestmark = pytest.mark.unit

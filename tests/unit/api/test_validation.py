@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sirocco_operator.api.crd import resource_schema
+from sirocco_operator.api.crd.definition import resource_schema
 from sirocco_operator.api.parse import parse
 from sirocco_operator.api.validation import problems
 from tests.unit.api.documents import ACCEPTED, MISFITS, REFUSED, Document, Refused, document, with_args

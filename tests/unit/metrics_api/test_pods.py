@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from sirocco_operator.controller.store import Key, Store
-from sirocco_operator.master_key import internal_key
+from sirocco_operator.kube.kinds import POD
 from sirocco_operator.metrics_api.documents import Problem
 from sirocco_operator.metrics_api.pods import Pods
 from sirocco_operator.metrics_api.selectors import parse
-from sirocco_operator.reconcile import MODEL
-from sirocco_operator.resources import POD
+from sirocco_operator.reconcile.master_secret import internal_key
+from sirocco_operator.reconcile.reconciler import MODEL
 from sirocco_operator.watches import name_of, owner_of
 
 MASTER = bytes(32)

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from sirocco_operator.api.base import ApiModel
+from sirocco_operator.api.crd.rules import PORT_NUMBER, UNIQUE, Rule, map_by, with_rules
 from sirocco_operator.api.pod import DNS_SUBDOMAIN
-from sirocco_operator.api.rules import PORT_NUMBER, UNIQUE, Rule, map_by, with_rules
 
 _ORIGIN: Final = f"^[a-z][a-z0-9+.-]*://[a-z0-9]([a-z0-9._-]*[a-z0-9])?(:({PORT_NUMBER}))?$"
 

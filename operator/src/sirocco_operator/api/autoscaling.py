@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import ConfigDict, Field
 
 from sirocco_operator.api.base import ApiModel
-from sirocco_operator.api.rules import Rule, with_rules
+from sirocco_operator.api.crd.rules import Rule, with_rules
 
 _MOST_REPLICAS: Final = 1000
 # What the API server takes in an HPA's behavior:

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sirocco_operator.api.base import ApiModel
+from sirocco_operator.api.crd.rules import map_by, with_rules
 from sirocco_operator.api.engine_env import ENVIRONMENT_RULES
 from sirocco_operator.api.engine_flags import ARGUMENT_RULES, ARGUMENTS_RULES
-from sirocco_operator.api.rules import map_by, with_rules
 
 EngineArgument = Annotated[
     str, Field(min_length=1, max_length=2048, json_schema_extra=with_rules(*ARGUMENT_RULES))

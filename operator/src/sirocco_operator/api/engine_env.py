@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sirocco_operator.api.rules import Rule
+from sirocco_operator.api.crd.rules import Rule
 
 # Set by the operator on the engine's container.
 OPERATOR_VARIABLES: Final = (

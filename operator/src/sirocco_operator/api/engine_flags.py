@@ -9,7 +9,7 @@ Read in vLLM 0.32: vllm/utils/argparse_utils.py and the options of `vllm serve`.
 from dataclasses import dataclass
 from typing import Final
 
-from sirocco_operator.api.rules import Rule
+from sirocco_operator.api.crd.rules import Rule
 
 # A flag without its value, as it is written and as vLLM's parser reads it.
 _GIVEN: Final = "self.find('^--?[^=.+ ]*')"

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from sirocco_operator.api.base import ApiModel
-from sirocco_operator.api.rules import Rule, map_by, with_rules
+from sirocco_operator.api.crd.rules import Rule, map_by, with_rules
 from sirocco_operator.api.security import PodSecurityContext
 
 

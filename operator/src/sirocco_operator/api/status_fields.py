@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from sirocco_operator.api.base import ApiModel
-from sirocco_operator.api.rules import map_by
+from sirocco_operator.api.crd.rules import map_by
 
 
 class Condition(ApiModel):

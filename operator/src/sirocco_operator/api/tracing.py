@@ -5,8 +5,8 @@ from typing import Final
 from pydantic import ConfigDict, Field
 
 from sirocco_operator.api.base import ApiModel
+from sirocco_operator.api.crd.rules import PORT_NUMBER, Rule, with_rules
 from sirocco_operator.api.pod import DNS_SUBDOMAIN
-from sirocco_operator.api.rules import PORT_NUMBER, Rule, with_rules
 
 _COLLECTOR: Final = f"^https?://[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:({PORT_NUMBER}))?$"
 

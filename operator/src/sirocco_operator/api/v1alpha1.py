@@ -9,10 +9,10 @@ from sirocco_operator.api import model_source
 from sirocco_operator.api.access import Access
 from sirocco_operator.api.autoscaling import Autoscaling
 from sirocco_operator.api.base import ApiModel
+from sirocco_operator.api.crd.rules import UNIQUE, Rule, with_rules
 from sirocco_operator.api.engine import Engine
 from sirocco_operator.api.limits import Limits
 from sirocco_operator.api.pod import DNS_SUBDOMAIN, PodFields
-from sirocco_operator.api.rules import UNIQUE, Rule, with_rules
 from sirocco_operator.api.tracing import Tracing
 
 GROUP: Final = "inference.sirocco.dev"

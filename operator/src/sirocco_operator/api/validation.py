@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import jsonschema
 
-from sirocco_operator.api.cel_rules import broken_rules
-from sirocco_operator.api.crd import resource_schema
+from sirocco_operator.api.crd.cel_rules import broken_rules
+from sirocco_operator.api.crd.definition import resource_schema
 from sirocco_operator.api.pod import DNS_SUBDOMAIN
 from sirocco_operator.api.v1alpha1 import API_VERSION, KIND
 

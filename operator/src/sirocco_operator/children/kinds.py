@@ -37,7 +37,7 @@ SERVICE_MONITOR: Final = ChildKind(
     "monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors", optional=True
 )
 
-# Made once and never read: see `sirocco_operator.internal_key`.
+# Made once and never read: see `sirocco_operator.reconcile.internal_secret`.
 SECRET: Final = ChildKind("v1", "Secret", "secrets")
 
 # In the order of writing: what pods need comes before the Deployment.

@@ -4,10 +4,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from sirocco_operator.kube.kinds import Resource
 from sirocco_operator.metrics_api.documents import GROUP, VERSION, Problem
 from sirocco_operator.metrics_api.identity import User
 from sirocco_operator.metrics_api.routes import Document, Question
-from sirocco_operator.resources import Resource
 
 REVIEW: Final = Resource("authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews")
 

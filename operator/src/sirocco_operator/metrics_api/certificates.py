@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from sirocco_operator.errors import ApiError
-from sirocco_operator.kube import Kube
+from sirocco_operator.kube.client import Kube
+from sirocco_operator.kube.errors import ApiError
+from sirocco_operator.kube.kinds import API_SERVICE, SECRET, Kind, path_of
 from sirocco_operator.metrics_api.documents import GROUP, VERSION
 from sirocco_operator.metrics_api.pki import (
     Certificates,
@@ -20,7 +21,6 @@ from sirocco_operator.metrics_api.pki import (
     to_secret,
     utc_now,
 )
-from sirocco_operator.resources import API_SERVICE, SECRET, Kind, path_of
 
 log = logging.getLogger(__name__)
 

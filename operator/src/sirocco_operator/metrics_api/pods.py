@@ -8,10 +8,10 @@ from sirocco_operator.children.labels import MODEL_LABEL
 from sirocco_operator.children.pod.command import PORT
 from sirocco_operator.children.pod.probes import PORT_NAME
 from sirocco_operator.controller.store import Key, Store
-from sirocco_operator.master_key import internal_key
 from sirocco_operator.metrics_api.documents import Problem
 from sirocco_operator.metrics_api.scraper import Target, is_ready, target_url
 from sirocco_operator.metrics_api.selectors import Requirement, only_value
+from sirocco_operator.reconcile.master_secret import internal_key
 
 
 class Pods:

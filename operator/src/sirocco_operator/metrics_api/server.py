@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from sirocco_operator.errors import ApiError
-from sirocco_operator.kube import Kube
+from sirocco_operator.kube.client import Kube
+from sirocco_operator.kube.errors import ApiError
+from sirocco_operator.kube.kinds import Resource, path_of
 from sirocco_operator.metrics_api import documents, selectors
 from sirocco_operator.metrics_api.authorization import REVIEW, Authorizer
 from sirocco_operator.metrics_api.certificates import CertificateSource
@@ -21,7 +22,6 @@ from sirocco_operator.metrics_api.pki import Leaf
 from sirocco_operator.metrics_api.pods import Pods
 from sirocco_operator.metrics_api.routes import ALL, Document, Question, is_health, route
 from sirocco_operator.metrics_api.scraper import Scraper
-from sirocco_operator.resources import Resource, path_of
 
 log = logging.getLogger(__name__)
 

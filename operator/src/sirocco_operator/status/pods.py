@@ -5,7 +5,7 @@ from typing import Any
 
 from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
-from sirocco_operator.quantity import canonical
+from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.status.observed import Manifest
 
 REVISION_LABEL = "pod-template-hash"

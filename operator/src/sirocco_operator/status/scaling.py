@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sirocco_operator.api.autoscaling import Autoscaling
 from sirocco_operator.children.scaling import IN_FLIGHT, QUEUE_WAIT, Target, targets
-from sirocco_operator.quantity import canonical
+from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.status import pods
 from sirocco_operator.status.observed import Manifest, MetricsProvider, ProviderMode
 from sirocco_operator.status.row import MESSAGE_LIMIT, quotation

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sirocco_operator.api.v1alpha1 import Device
-from sirocco_operator.quantity import canonical
+from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.status import pods
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sirocco_operator.quantity import canonical
+from sirocco_operator.kube.quantity import canonical
 from tests.unit.children.rendering import download, engine, mounts, pod, volumes
 
 pytestmark = pytest.mark.unit

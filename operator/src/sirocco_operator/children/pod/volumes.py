@@ -8,7 +8,7 @@ from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.config_map import config_map_name
 from sirocco_operator.children.internal_secret import internal_secret_name
 from sirocco_operator.children.serving_config import INTERNAL_PATH, KEYS_PATH
-from sirocco_operator.quantity import canonical
+from sirocco_operator.kube.quantity import canonical
 
 SERVING_PATH: Final = "/etc/sirocco"
 

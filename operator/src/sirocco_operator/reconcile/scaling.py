@@ -6,8 +6,8 @@ from typing import Any, Final
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.kinds import HORIZONTAL_POD_AUTOSCALER, SCALED_OBJECT, ChildKind
 from sirocco_operator.children.scaled_object import keda_autoscaler_name
-from sirocco_operator.kube import Kube
-from sirocco_operator.provider_watch import ProviderWatch
+from sirocco_operator.kube.client import Kube
+from sirocco_operator.reconcile.providers import ProviderWatch
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.observed import Manifest, MetricsProvider, ProviderMode, Scaling
 from sirocco_operator.status.pods import condition

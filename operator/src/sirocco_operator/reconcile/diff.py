@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sirocco_operator.quantity import canonical
+from sirocco_operator.kube.quantity import canonical
 
 Manifest = Mapping[str, Any]
 

@@ -14,8 +14,8 @@ from kubernetes.aio import client, config
 
 from sirocco_operator.controller.resync import Chunk
 from sirocco_operator.controller.store import Manifest
-from sirocco_operator.errors import ApiError, api_error
-from sirocco_operator.resources import Kind, path_of, root_of
+from sirocco_operator.kube.errors import ApiError, api_error
+from sirocco_operator.kube.kinds import Kind, path_of, root_of
 
 FIELD_MANAGER: Final = "sirocco-operator"
 

@@ -15,8 +15,8 @@ from typing import Any
 import kopf
 from kopf._cogs.structs.references import Insights
 
-from sirocco_operator.kube import Credentials
-from sirocco_operator.resources import Kind
+from sirocco_operator.kube.client import Credentials
+from sirocco_operator.kube.kinds import Kind
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""docs/inferencemodel.md, generated from the types: `python -m sirocco_operator.api.reference` writes it."""
+"""docs/inferencemodel.md, made from the types: run `python -m sirocco_operator.api.crd.reference`."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic.alias_generators import to_camel
 
 from sirocco_operator.api import v1alpha1
-from sirocco_operator.api.crd import resource_schema
+from sirocco_operator.api.crd.definition import resource_schema
 from sirocco_operator.api.v1alpha1 import InferenceModelSpec
 
 Schema = Mapping[str, Any]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sirocco_operator.children.kinds import DEPLOYMENT, ChildKind
-from sirocco_operator.controller.diff import difference
 from sirocco_operator.controller.store import Manifest, controller_uid
 from sirocco_operator.controller.worker import Retry
-from sirocco_operator.errors import ApiError
-from sirocco_operator.kube import FIELD_MANAGER, Kube
+from sirocco_operator.kube.client import FIELD_MANAGER, Kube
+from sirocco_operator.kube.errors import ApiError
+from sirocco_operator.reconcile.diff import difference
 from sirocco_operator.status.observed import Refusal, RefusalCause
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ import aiohttp
 
 from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER, PROGRESS_PORT
 from sirocco_operator.controller.store import Key
-from sirocco_operator.errors import ApiError
-from sirocco_operator.kube import Kube
-from sirocco_operator.resources import EVENT, NODE, Kind
+from sirocco_operator.kube.client import Kube
+from sirocco_operator.kube.errors import ApiError
+from sirocco_operator.kube.kinds import EVENT, NODE, Kind
 from sirocco_operator.status.observed import Download, Manifest
 
 # Seconds until a reading is taken again while what it is about lasts.

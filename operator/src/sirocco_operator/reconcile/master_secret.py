@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sirocco_operator.controller.store import Key
-from sirocco_operator.errors import ApiError
-from sirocco_operator.kube import Kube
-from sirocco_operator.resources import SECRET, path_of
+from sirocco_operator.kube.client import Kube
+from sirocco_operator.kube.errors import ApiError
+from sirocco_operator.kube.kinds import SECRET, path_of
 
 NAME: Final = "sirocco-operator-internal"
 ENTRY: Final = "master"

@@ -2,7 +2,7 @@
 
 In a model's namespace the right to create Secrets is all that this needs. Whether one is still there is found
 out by creating it: the API server refuses a second one of that name and leaves the first as it is. What is in
-it can be derived again (`sirocco_operator.master_key`).
+it can be derived again (`sirocco_operator.reconcile.master_secret`).
 """
 
 import logging
@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.apply import Applier
 from sirocco_operator.children.internal_secret import build_internal_secret, internal_secret_name
 from sirocco_operator.children.kinds import SECRET
 from sirocco_operator.children.serving_config import has_keys
 from sirocco_operator.controller.store import Key, Manifest
-from sirocco_operator.master_key import internal_key
+from sirocco_operator.reconcile.apply import Applier
+from sirocco_operator.reconcile.master_secret import internal_key
 
 log = logging.getLogger(__name__)
 

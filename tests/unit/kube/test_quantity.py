@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from sirocco_operator.quantity import canonical
+from sirocco_operator.kube.quantity import canonical
 
 pytestmark = pytest.mark.unit
 

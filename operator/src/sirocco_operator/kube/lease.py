@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from sirocco_operator.controller.leader import Conflict, Record
 from sirocco_operator.controller.store import Manifest
-from sirocco_operator.errors import ApiError
-from sirocco_operator.kube import Kube
-from sirocco_operator.resources import Resource, path_of
+from sirocco_operator.kube.client import Kube
+from sirocco_operator.kube.errors import ApiError
+from sirocco_operator.kube.kinds import Resource, path_of
 
 LEASE: Final = Resource("coordination.k8s.io/v1", "Lease", "leases")
 

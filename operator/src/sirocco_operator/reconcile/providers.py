@@ -5,9 +5,9 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sirocco_operator.errors import ApiError
-from sirocco_operator.kube import Kube
-from sirocco_operator.resources import API_SERVICE
+from sirocco_operator.kube.client import Kube
+from sirocco_operator.kube.errors import ApiError
+from sirocco_operator.kube.kinds import API_SERVICE
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.observed import ApiServer
 from sirocco_operator.status.pods import condition

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sirocco_operator.api.rules import check_bounds
+from sirocco_operator.api.crd.rules import check_bounds
 
 Schema = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition, generated from the types: `python -m sirocco_operator.api.crd` writes it."""
+"""The CustomResourceDefinition, made from the types: run `python -m sirocco_operator.api.crd.definition`."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 import yaml
 
 from sirocco_operator.api import v1alpha1
-from sirocco_operator.api.schema import structural_schema
+from sirocco_operator.api.crd.schema import structural_schema
 from sirocco_operator.api.status_fields import InferenceModelStatus
 
 # From the repository's root: the file for kubectl, and its copy that the chart's template reads.

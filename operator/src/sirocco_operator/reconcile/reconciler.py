@@ -8,19 +8,19 @@ from typing import Any, Final
 
 from sirocco_operator.api.parse import InvalidResource, parse
 from sirocco_operator.api.v1alpha1 import API_VERSION, KIND, PLURAL, InferenceModel
-from sirocco_operator.apply import Applier, Refused, Unserved
 from sirocco_operator.children.build import build_children
 from sirocco_operator.children.kinds import AUTOSCALER_KINDS, CHILD_KINDS, DEPLOYMENT, ChildKind
 from sirocco_operator.controller.store import Key, Manifest, Store, identity
 from sirocco_operator.controller.worker import Done, Retry
-from sirocco_operator.errors import ApiError
-from sirocco_operator.handover import hand_over
-from sirocco_operator.internal_key import InternalKeys
-from sirocco_operator.kube import FIELD_MANAGER, Kube
-from sirocco_operator.master_key import MasterKey
-from sirocco_operator.observe import Observer
-from sirocco_operator.provider_watch import ProviderWatch
-from sirocco_operator.scaling_observer import ScalingObserver
+from sirocco_operator.kube.client import FIELD_MANAGER, Kube
+from sirocco_operator.kube.errors import ApiError
+from sirocco_operator.reconcile.apply import Applier, Refused, Unserved
+from sirocco_operator.reconcile.handover import hand_over
+from sirocco_operator.reconcile.internal_secret import InternalKeys
+from sirocco_operator.reconcile.master_secret import MasterKey
+from sirocco_operator.reconcile.providers import ProviderWatch
+from sirocco_operator.reconcile.scaling import ScalingObserver
+from sirocco_operator.reconcile.surroundings import Observer
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.compute import compute, invalid
 from sirocco_operator.status.figures import ModelFigures, figures

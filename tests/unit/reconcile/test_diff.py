@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sirocco_operator.controller.diff import difference
+from sirocco_operator.reconcile.diff import difference
 
 pytestmark = pytest.mark.unit
 

@@ -3,7 +3,7 @@
 import re
 
 from sirocco_operator.controller.store import Key
-from sirocco_operator.master_key import internal_key
+from sirocco_operator.reconcile.master_secret import internal_key
 
 MASTER = bytes(range(32))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sirocco_operator.cli import main
+from sirocco_operator.cli.main import main
 from sirocco_serving.keys import parse_entry
 
 pytestmark = pytest.mark.unit

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sirocco_operator.api.autoscaling import Autoscaling
-from sirocco_operator.handover import hand_over
+from sirocco_operator.reconcile.handover import hand_over
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,1 @@
+"""What makes the CRD and its page from the models of the API."""

@@ -1,0 +1,1 @@
+"""One level-triggered pass for one model: read, build, diff, apply, prune, observe, status."""
