@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sirocco_operator.children.metrics import Metric
 from sirocco_operator.metrics_api.documents import AGGREGATED, GROUP, GROUP_VERSION
-from sirocco_operator.metrics_api.figures import Metric
 from tests.api.certificates import Authority
 from tests.api.client import ApiError, Client
 from tests.api.control_plane import ControlPlane

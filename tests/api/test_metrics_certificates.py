@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sirocco_operator.children.metrics import Metric
 from sirocco_operator.metrics_api.certificates import API_SERVICE_NAME, SECRET_NAME
 from sirocco_operator.metrics_api.documents import GROUP_VERSION
-from sirocco_operator.metrics_api.figures import Metric
 from sirocco_operator.metrics_api.pki import LIFETIME, RENEWAL, Certificates, Leaf, issue, to_secret, utc_now
 from tests.api.client import ApiError, Client
 from tests.api.control_plane import ControlPlane

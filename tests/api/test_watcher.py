@@ -4,9 +4,8 @@ import asyncio
 
 import yaml
 
-from sirocco_operator.children.kinds import SERVICE, SERVICE_MONITOR
 from sirocco_operator.kube.client import Credentials
-from sirocco_operator.kube.kinds import Kind
+from sirocco_operator.kube.kinds import SERVICE, SERVICE_MONITOR, Kind
 from sirocco_operator.kube.watch import Watcher
 from tests.api.client import Client
 from tests.api.control_plane import ControlPlane

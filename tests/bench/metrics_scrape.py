@@ -20,8 +20,8 @@ import yaml
 from aiohttp import web
 
 from sirocco_operator.children.labels import MODEL_LABEL, labels
+from sirocco_operator.children.metrics import Metric
 from sirocco_operator.metrics_api.documents import GROUP_VERSION
-from sirocco_operator.metrics_api.figures import Metric
 from tests.api.client import Client, Object
 from tests.api.control_plane import ControlPlane
 from tests.api.metrics_api import POD_PORT, FrontProxyCall, exposition, make_ready

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from sirocco_operator.children.scaling import IN_FLIGHT, KV_CACHE, QUEUE_WAIT
+from sirocco_operator.children.metrics import Metric
 from tests.e2e import models, release
 from tests.e2e.client import Client
 from tests.e2e.kubectl import Kubectl
@@ -99,7 +99,7 @@ def test_the_guides_rules_serve_every_figure(kubectl: Kubectl, external: str) ->
     folder = f"/apis/custom.metrics.k8s.io/v1beta1/namespaces/{NAMESPACE}/pods/*"
 
     def served() -> bool:
-        for name in (IN_FLIGHT, KV_CACHE, QUEUE_WAIT):
+        for name in Metric:
             items = json.loads(kubectl.run("get", "--raw", f"{folder}/{name}"))["items"]
             assert [one["describedObject"]["name"] for one in items] == [pod["metadata"]["name"]], name
         return True

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 import yaml
 
-from sirocco_operator.children.scaling import IN_FLIGHT, KV_CACHE, QUEUE_WAIT
+from sirocco_operator.children.metrics import Metric
 from tests.monitoring.documented import prometheus_adapter_rules
 from tests.monitoring.rules import promtool
 from tests.unit.children.rendering import a_model, children
@@ -70,7 +70,12 @@ def test_keda_is_answered_with_the_load_of_all_pods(
 
 @pytest.mark.parametrize(
     ("metric", "at", "value"),
-    [(IN_FLIGHT, "1m", 30), (QUEUE_WAIT, "1m", 5), (QUEUE_WAIT, "2m", 9), (KV_CACHE, "1m", 0.9)],
+    [
+        (Metric.IN_FLIGHT, "1m", 30),
+        (Metric.QUEUE_WAIT, "1m", 5),
+        (Metric.QUEUE_WAIT, "2m", 9),
+        (Metric.KV_CACHE, "1m", 0.9),
+    ],
     ids=["in flight", "mean wait", "longest wait of a queue that stands", "KV cache"],
 )
 def test_the_documented_rules_give_prometheus_adapter_the_load_of_a_pod(

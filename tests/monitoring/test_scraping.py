@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from sirocco_operator.api.parse import parse
-from sirocco_operator.children.kinds import CHILD_KINDS
 from sirocco_operator.children.service_monitor import build_service_monitor
+from sirocco_operator.kube.kinds import CHILD_KINDS
 from sirocco_operator.settings import Settings
 from tests.chart.helm import SERVICE_MONITOR_API, find, render
 from tests.monitoring.discovery import targets

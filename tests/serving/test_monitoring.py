@@ -8,7 +8,7 @@ import pytest
 
 from sirocco_operator.api.parse import parse
 from sirocco_operator.children.build import build_children
-from sirocco_operator.children.kinds import CHILD_KINDS
+from sirocco_operator.kube.kinds import CHILD_KINDS
 from sirocco_operator.settings import Settings
 from tests.api.processes import free_ports
 from tests.contract.issued import INTERNAL

@@ -18,7 +18,7 @@ from sirocco_operator.controller.queue import WorkQueue
 from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.controller.worker import Workers
 from sirocco_operator.kube.client import Kube
-from sirocco_operator.kube.kinds import POD
+from sirocco_operator.kube.kinds import MODEL, POD
 from sirocco_operator.kube.lease import LeaseLock
 from sirocco_operator.metrics_api.certificates import CertificateSource, MountedCertificate, OwnCertificate
 from sirocco_operator.metrics_api.pods import Pods
@@ -26,11 +26,11 @@ from sirocco_operator.metrics_api.scraper import Scraper
 from sirocco_operator.metrics_api.server import MetricsApi
 from sirocco_operator.reconcile.master_secret import MasterKey
 from sirocco_operator.reconcile.providers import ProviderWatch
-from sirocco_operator.reconcile.reconciler import MODEL, Reconciler
+from sirocco_operator.reconcile.reconciler import Reconciler
 from sirocco_operator.reconcile.surroundings import Observer
 from sirocco_operator.settings import Settings
 from sirocco_operator.telemetry import CONTENT_TYPE, Telemetry, log_to_stderr
-from sirocco_operator.watches import Watches, name_of, owner_of
+from sirocco_operator.watches import Watches, owner_of
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Operator:
         self._leadership = leadership
         self._telemetry = telemetry
         self._queue: WorkQueue[Key] = WorkQueue()
-        self._store = Store(name_of(MODEL), name_of(POD), owner_of)
+        self._store = Store(MODEL.full_name, POD.full_name, owner_of)
         self._watches = Watches(kube, self._store, self._queue.add, settings)
         self._metrics_api = self._make_metrics_api() if settings.metrics_api_port else None
         telemetry.watch_queue(lambda: len(self._queue))

@@ -6,15 +6,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from sirocco_operator.children.kinds import CHILD_KINDS, ChildKind
 from sirocco_operator.children.labels import MANAGED_BY, MANAGED_BY_LABEL, MODEL_LABEL
 from sirocco_operator.controller.resync import Chunk, Resync
 from sirocco_operator.controller.store import Key, Manifest, Store, kind_of
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
-from sirocco_operator.kube.kinds import POD, Kind
+from sirocco_operator.kube.kinds import CHILD_KINDS, MODEL, POD, Kind
 from sirocco_operator.kube.watch import Watcher
-from sirocco_operator.reconcile.reconciler import MODEL
 from sirocco_operator.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -29,15 +27,10 @@ _RESTART_SECONDS: Final = 1.0
 _END_SECONDS: Final = 5.0
 
 
-def name_of(kind: Kind) -> str:
-    """The kind as the store names it."""
-    return f"{kind.api_version}/{kind.kind}"
-
-
 def owner_of(manifest: Manifest) -> Key | None:
     """The model that a child (by its controller) or a pod (by its label) belongs to."""
     metadata = manifest["metadata"]
-    if kind_of(manifest) == name_of(POD):
+    if kind_of(manifest) == POD.full_name:
         name = (metadata.get("labels") or {}).get(MODEL_LABEL)
         return Key(metadata["namespace"], name) if name else None
     for reference in metadata.get("ownerReferences") or ():
@@ -57,19 +50,19 @@ class Watches:
         self._settings = settings
         self._watcher: Watcher | None = None
         # Discovered APIs that are served now, and those that the watcher covers.
-        self._found: frozenset[ChildKind] = frozenset()
-        self._covered: frozenset[ChildKind] = frozenset()
+        self._found: frozenset[Kind] = frozenset()
+        self._covered: frozenset[Kind] = frozenset()
         self._resync = Resync(
             store,
             enqueue,
             self._list,
-            [name_of(kind) for kind in _SELECTORS],
+            [kind.full_name for kind in _SELECTORS],
             settings.namespaces,
             settings.resync_seconds,
         )
         self.synced = self._resync.synced
 
-    def served(self) -> frozenset[ChildKind]:
+    def served(self) -> frozenset[Kind]:
         """The child kinds that the cluster has."""
         return frozenset(kind for kind in CHILD_KINDS if not kind.optional or kind in self._found)
 
@@ -123,7 +116,7 @@ class Watches:
         if self._watcher.ended.is_set():
             await asyncio.sleep(_RESTART_SECONDS)
 
-    def _make_watcher(self, found: frozenset[ChildKind]) -> Watcher:
+    def _make_watcher(self, found: frozenset[Kind]) -> Watcher:
         kinds = {
             kind: selector
             for kind, selector in _SELECTORS.items()
@@ -137,6 +130,6 @@ class Watches:
             self._enqueue(key)
 
     async def _list(self, name: str, namespace: str | None) -> AsyncIterator[Chunk]:
-        kind = next(kind for kind in _SELECTORS if name_of(kind) == name)
+        kind = next(kind for kind in _SELECTORS if kind.full_name == name)
         async for chunk in self._kube.list_chunks(kind, namespace, labels=_SELECTORS[kind]):
             yield chunk

@@ -6,7 +6,7 @@ from typing import Any
 from sirocco_operator.api.parse import parse
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.build import build_children
-from sirocco_operator.children.kinds import CHILD_KINDS, ChildKind
+from sirocco_operator.kube.kinds import CHILD_KINDS, Kind
 from sirocco_operator.settings import Settings
 
 SETTINGS = Settings(
@@ -25,7 +25,7 @@ def a_model(uid: str = "a-uid", **spec: Any) -> InferenceModel:
 
 
 def children(
-    model: InferenceModel, settings: Settings = SETTINGS, available: Collection[ChildKind] = CHILD_KINDS
+    model: InferenceModel, settings: Settings = SETTINGS, available: Collection[Kind] = CHILD_KINDS
 ) -> dict[str, dict[str, Any]]:
     """The model's children, by kind."""
     return {child["kind"]: child for child in build_children(model, settings, available)}

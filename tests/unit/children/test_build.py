@@ -8,14 +8,14 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
 from sirocco_operator.children.build import build_children
-from sirocco_operator.children.kinds import (
+from sirocco_operator.kube.kinds import (
     CHILD_KINDS,
     DEPLOYMENT,
     HORIZONTAL_POD_AUTOSCALER,
     SCALED_OBJECT,
     SERVICE,
     SERVICE_MONITOR,
-    ChildKind,
+    Kind,
 )
 from sirocco_operator.settings import Settings
 from tests.unit.children.rendering import SETTINGS, a_model, children
@@ -60,9 +60,7 @@ KEDA = SETTINGS.model_copy(
 @pytest.mark.parametrize(
     ("settings", "other"), [(SETTINGS, SCALED_OBJECT), (KEDA, HORIZONTAL_POD_AUTOSCALER)]
 )
-def test_children_come_in_the_order_of_writing_with_one_autoscaler(
-    settings: Settings, other: ChildKind
-) -> None:
+def test_children_come_in_the_order_of_writing_with_one_autoscaler(settings: Settings, other: Kind) -> None:
     built = build_children(a_model(**AUTOSCALED), settings, CHILD_KINDS)
     assert [child["kind"] for child in built] == [kind.kind for kind in CHILD_KINDS if kind != other]
 

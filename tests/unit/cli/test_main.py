@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from sirocco_operator.children.build import build_children
-from sirocco_operator.children.kinds import CHILD_KINDS
 from sirocco_operator.cli.main import main
+from sirocco_operator.kube.kinds import CHILD_KINDS
 from sirocco_operator.settings import Settings
 from tests.unit.children.rendering import a_model
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from sirocco_operator.children.metrics import Metric
 from sirocco_operator.metrics_api.authorization import ALLOWED_SECONDS, DENIED_SECONDS, Authorizer, review
 from sirocco_operator.metrics_api.documents import Problem
-from sirocco_operator.metrics_api.figures import Metric
 from sirocco_operator.metrics_api.identity import User
 from sirocco_operator.metrics_api.routes import Document, Question
 

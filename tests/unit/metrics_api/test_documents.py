@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sirocco_operator.children.metrics import Metric
 from sirocco_operator.metrics_api.documents import (
     PodFigure,
     Problem,
@@ -16,7 +17,6 @@ from sirocco_operator.metrics_api.documents import (
     status,
     wants_aggregated,
 )
-from sirocco_operator.metrics_api.figures import Metric
 
 
 @pytest.mark.parametrize(

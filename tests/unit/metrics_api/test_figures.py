@@ -1,6 +1,7 @@
 """What a pod's metrics say about its load."""
 
-from sirocco_operator.metrics_api.figures import SERIES, History, Metric, Sample, figures, read
+from sirocco_operator.children.metrics import Metric
+from sirocco_operator.metrics_api.figures import SERIES, History, Sample, figures, read
 
 EXPOSITION = b"""\
 # HELP sirocco_serving_requests_in_flight Requests whose answer has not been sent whole.

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 
 from sirocco_operator.controller.store import Key, Store
-from sirocco_operator.kube.kinds import POD
+from sirocco_operator.kube.kinds import MODEL, POD
 from sirocco_operator.metrics_api.documents import Problem
 from sirocco_operator.metrics_api.pods import Pods
 from sirocco_operator.metrics_api.selectors import parse
 from sirocco_operator.reconcile.master_secret import internal_key
-from sirocco_operator.reconcile.reconciler import MODEL
-from sirocco_operator.watches import name_of, owner_of
+from sirocco_operator.watches import owner_of
 
 MASTER = bytes(32)
 MODEL_LABEL = "inference.sirocco.dev/model"
@@ -22,7 +21,7 @@ class World:
     """A store with models and pods in it."""
 
     def __init__(self, synced: bool = True) -> None:
-        self.store = Store(name_of(MODEL), name_of(POD), owner_of)
+        self.store = Store(MODEL.full_name, POD.full_name, owner_of)
         self.pods = Pods(self.store, lambda: synced, self._master)
         self._version = 0
 

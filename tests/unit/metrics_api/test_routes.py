@@ -2,8 +2,8 @@
 
 import pytest
 
+from sirocco_operator.children.metrics import Metric
 from sirocco_operator.metrics_api.documents import Problem
-from sirocco_operator.metrics_api.figures import Metric
 from sirocco_operator.metrics_api.routes import Document, Question, is_health, route
 
 ROOT = "/apis/custom.metrics.k8s.io/v1beta2"

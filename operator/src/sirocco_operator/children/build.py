@@ -7,17 +7,17 @@ from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.config_map import build_config_map
 from sirocco_operator.children.deployment import build_deployment
 from sirocco_operator.children.horizontal_pod_autoscaler import build_horizontal_pod_autoscaler
-from sirocco_operator.children.kinds import ChildKind
 from sirocco_operator.children.pod_disruption_budget import build_pod_disruption_budget
 from sirocco_operator.children.scaled_object import build_scaled_object
 from sirocco_operator.children.service import build_service
 from sirocco_operator.children.service_account import build_service_account
 from sirocco_operator.children.service_monitor import build_service_monitor
+from sirocco_operator.kube.kinds import Kind
 from sirocco_operator.settings import Settings
 
 
 def build_children(
-    model: InferenceModel, settings: Settings, available: Collection[ChildKind]
+    model: InferenceModel, settings: Settings, available: Collection[Kind]
 ) -> tuple[dict[str, Any], ...]:
     """The manifests wanted for a model, in the order of writing, with only the fields that we own.
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.kinds import CONFIG_MAP
 from sirocco_operator.children.manifest import manifest
 from sirocco_operator.children.serving_config import FILE_NAME, serving_json
+from sirocco_operator.kube.kinds import CONFIG_MAP
 
 
 def config_map_name(model: InferenceModel) -> str:

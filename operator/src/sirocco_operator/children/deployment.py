@@ -3,11 +3,11 @@
 from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel, RolloutStrategy
-from sirocco_operator.children.kinds import DEPLOYMENT
 from sirocco_operator.children.labels import selector
 from sirocco_operator.children.manifest import manifest
 from sirocco_operator.children.pod.template import pod_template
 from sirocco_operator.children.times import PROGRESS_MARGIN, STARTUP_BUDGET
+from sirocco_operator.kube.kinds import DEPLOYMENT
 from sirocco_operator.settings import Settings
 
 # Enough to go back to; each is an object that lists and watches carry.

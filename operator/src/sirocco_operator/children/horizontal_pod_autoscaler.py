@@ -3,9 +3,9 @@
 from typing import Any
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.kinds import HORIZONTAL_POD_AUTOSCALER
 from sirocco_operator.children.manifest import manifest
 from sirocco_operator.children.scaling import Target, behavior, scale_target, targets
+from sirocco_operator.kube.kinds import HORIZONTAL_POD_AUTOSCALER
 from sirocco_operator.settings import Settings
 
 
@@ -30,7 +30,7 @@ def _metric(target: Target) -> dict[str, Any]:
     return {
         "type": "Pods",
         "pods": {
-            "metric": {"name": target.metric},
+            "metric": {"name": str(target.metric)},
             "target": {"type": "AverageValue", "averageValue": target.quantity},
         },
     }

@@ -4,9 +4,9 @@ import base64
 from typing import Any
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.kinds import SECRET
 from sirocco_operator.children.manifest import manifest
 from sirocco_operator.children.serving_config import INTERNAL_KEY
+from sirocco_operator.kube.kinds import SECRET
 
 
 def internal_secret_name(model: str) -> str:

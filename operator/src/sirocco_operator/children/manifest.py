@@ -3,12 +3,12 @@
 from typing import Any
 
 from sirocco_operator.api.v1alpha1 import API_VERSION, KIND, InferenceModel
-from sirocco_operator.children.kinds import ChildKind
 from sirocco_operator.children.labels import labels
+from sirocco_operator.kube.kinds import Kind
 
 
 def manifest(
-    kind: ChildKind, model: InferenceModel, *, name: str = "", extra_labels: dict[str, str] | None = None
+    kind: Kind, model: InferenceModel, *, name: str = "", extra_labels: dict[str, str] | None = None
 ) -> dict[str, Any]:
     """The start of a child, named like its model unless told otherwise.
 

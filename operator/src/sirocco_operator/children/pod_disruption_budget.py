@@ -3,9 +3,9 @@
 from typing import Any
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.kinds import POD_DISRUPTION_BUDGET
 from sirocco_operator.children.labels import selector
 from sirocco_operator.children.manifest import manifest
+from sirocco_operator.kube.kinds import POD_DISRUPTION_BUDGET
 
 
 def build_pod_disruption_budget(model: InferenceModel) -> dict[str, Any] | None:

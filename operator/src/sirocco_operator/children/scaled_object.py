@@ -4,17 +4,22 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.kinds import SCALED_OBJECT, ChildKind
 from sirocco_operator.children.manifest import manifest
+from sirocco_operator.children.metrics import (
+    ENGINE_KV_CACHE,
+    ENGINE_QUEUE_SECONDS,
+    OLDEST_QUEUED_SECONDS,
+    QUEUE_SECONDS,
+    REQUESTS_IN_FLIGHT,
+    Metric,
+)
 from sirocco_operator.children.scaling import (
-    IN_FLIGHT,
-    KV_CACHE,
-    QUEUE_WAIT,
     Target,
     behavior,
     scale_target,
     targets,
 )
+from sirocco_operator.kube.kinds import SCALED_OBJECT, Kind
 from sirocco_operator.settings import Settings
 
 # The labels by which a query finds the model's series.
@@ -30,19 +35,19 @@ def _mean_wait(queue: str) -> str:
 # (AverageValue); a mean is compared as it is (Value). A request waits in the pod's queue and then in the
 # engine's, so the means add up; who waits longest now counts too, for a queue that stands still ends no wait.
 _QUERIES: Final = {
-    IN_FLIGHT: ("AverageValue", f"sum(sirocco_serving_requests_in_flight{_PODS})"),
-    QUEUE_WAIT: (
+    Metric.IN_FLIGHT: ("AverageValue", f"sum({REQUESTS_IN_FLIGHT}{_PODS})"),
+    Metric.QUEUE_WAIT: (
         "Value",
-        f"clamp_min({_mean_wait('sirocco_serving_queue_seconds')}"
-        f" + {_mean_wait('vllm:request_queue_time_seconds')},"
-        f" scalar(max(sirocco_serving_oldest_queued_seconds{_PODS})))",
+        f"clamp_min({_mean_wait(QUEUE_SECONDS)}"
+        f" + {_mean_wait(ENGINE_QUEUE_SECONDS)},"
+        f" scalar(max({OLDEST_QUEUED_SECONDS}{_PODS})))",
     ),
-    KV_CACHE: ("Value", f"avg(vllm:kv_cache_usage_perc{_PODS})"),
+    Metric.KV_CACHE: ("Value", f"avg({ENGINE_KV_CACHE}{_PODS})"),
 }
 
 
 def build_scaled_object(
-    model: InferenceModel, settings: Settings, available: Collection[ChildKind]
+    model: InferenceModel, settings: Settings, available: Collection[Kind]
 ) -> dict[str, Any] | None:
     """Prometheus queries in place of the metrics API; only with KEDA chosen and there."""
     autoscaling = model.spec.autoscaling

@@ -9,12 +9,8 @@ from typing import Any, Final
 
 from sirocco_operator.api.autoscaling import Autoscaling, ScalingRules
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.kinds import DEPLOYMENT
-
-# What `custom.metrics.k8s.io` calls the figures, each of one pod.
-IN_FLIGHT: Final = "sirocco_requests_in_flight"
-QUEUE_WAIT: Final = "sirocco_queue_wait_seconds"
-KV_CACHE: Final = "sirocco_kv_cache_utilization"
+from sirocco_operator.children.metrics import Metric
+from sirocco_operator.kube.kinds import DEPLOYMENT
 
 # vLLM's --max-num-seqs where nothing is given: 256, and 1024 on GPUs of 70 GiB and more. The smaller one, as
 # which GPU it will be is not known here: too many replicas cost less than too few.
@@ -30,7 +26,7 @@ _BATCH_SHARE: Final = 0.6
 class Target:
     """A figure, and what it should be on average a replica."""
 
-    metric: str
+    metric: Metric
     value: float
 
     @property
@@ -53,12 +49,12 @@ def targets(model: InferenceModel, autoscaling: Autoscaling) -> tuple[Target, ..
     """The figures that the model is scaled by: those given, else requests in flight."""
     given = autoscaling.target
     named = (
-        (IN_FLIGHT, given.in_flight_requests),
-        (QUEUE_WAIT, given.queue_wait_seconds),
-        (KV_CACHE, given.kv_cache_utilization),
+        (Metric.IN_FLIGHT, given.in_flight_requests),
+        (Metric.QUEUE_WAIT, given.queue_wait_seconds),
+        (Metric.KV_CACHE, given.kv_cache_utilization),
     )
     chosen = tuple(Target(metric, value) for metric, value in named if value is not None)
-    return chosen or (Target(IN_FLIGHT, in_flight_by_default(model)),)
+    return chosen or (Target(Metric.IN_FLIGHT, in_flight_by_default(model)),)
 
 
 def in_flight_by_default(model: InferenceModel) -> int:

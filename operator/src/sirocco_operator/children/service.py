@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.kinds import SERVICE
 from sirocco_operator.children.labels import selector
 from sirocco_operator.children.manifest import manifest
+from sirocco_operator.kube.kinds import SERVICE
 
 PORT: Final = 80
 PORT_NAME: Final = "http"

@@ -3,8 +3,8 @@
 from typing import Any
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.kinds import SERVICE_ACCOUNT
 from sirocco_operator.children.manifest import manifest
+from sirocco_operator.kube.kinds import SERVICE_ACCOUNT
 
 
 def service_account_name(model: InferenceModel) -> str:

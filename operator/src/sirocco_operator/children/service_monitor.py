@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.internal_secret import internal_secret_name
-from sirocco_operator.children.kinds import SERVICE_MONITOR, ChildKind
 from sirocco_operator.children.labels import MODEL_LABEL, selector
 from sirocco_operator.children.manifest import manifest
 from sirocco_operator.children.service import PORT_NAME
 from sirocco_operator.children.serving_config import INTERNAL_KEY, has_keys
+from sirocco_operator.kube.kinds import SERVICE_MONITOR, Kind
 from sirocco_operator.settings import Settings
 
 # What Prometheus makes of the Service's label `inference.sirocco.dev/model`.
@@ -18,7 +18,7 @@ _MODEL_OF_SERVICE: Final = "__meta_kubernetes_service_label_" + re.sub(r"[^a-zA-
 
 
 def build_service_monitor(
-    model: InferenceModel, settings: Settings, available: Collection[ChildKind]
+    model: InferenceModel, settings: Settings, available: Collection[Kind]
 ) -> dict[str, Any] | None:
     """Scrapes /metrics of each pod; none where it is turned off or the cluster lacks the API."""
     if not model.spec.monitoring.enabled or SERVICE_MONITOR not in available:

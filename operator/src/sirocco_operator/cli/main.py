@@ -14,8 +14,8 @@ from sirocco_operator.api.parse import InvalidResource, parse
 from sirocco_operator.api.v1alpha1 import API_VERSION, KIND, InferenceModel
 from sirocco_operator.api.validation import problems
 from sirocco_operator.children.build import build_children
-from sirocco_operator.children.kinds import CHILD_KINDS
 from sirocco_operator.cli import keys
+from sirocco_operator.kube.kinds import CHILD_KINDS
 from sirocco_operator.settings import Settings
 
 _RENDER_DESCRIPTION: Final = """\

@@ -1,39 +1,72 @@
-"""Kinds of the API and where their objects are."""
+"""The kinds of the API that the operator reads or writes, and where their objects are."""
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
-
-class Kind(Protocol):
-    """What is known of a kind of the API."""
-
-    @property
-    def api_version(self) -> str:
-        """Group and version, `v1` for the core API."""
-
-    @property
-    def kind(self) -> str:
-        """The kind's name."""
-
-    @property
-    def plural(self) -> str:
-        """Its name in URLs."""
+from sirocco_operator.api import v1alpha1
 
 
 @dataclass(frozen=True)
-class Resource:
-    """A kind that is read but never a child."""
+class Kind:
+    """A kind of the Kubernetes API; an optional one is used only where the cluster serves it."""
 
     api_version: str
+    """Group and version; `v1` for the core API."""
+
     kind: str
     plural: str
+    """The kind's name in URLs."""
+
+    optional: bool = False
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core API."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def version(self) -> str:
+        """The version within the group."""
+        return self.api_version.rpartition("/")[2]
+
+    @property
+    def full_name(self) -> str:
+        """`apiVersion/Kind`, as the store names it."""
+        return f"{self.api_version}/{self.kind}"
 
 
-SECRET: Final = Resource("v1", "Secret", "secrets")
-POD: Final = Resource("v1", "Pod", "pods")
-EVENT: Final = Resource("v1", "Event", "events")
-NODE: Final = Resource("v1", "Node", "nodes")
-API_SERVICE: Final = Resource("apiregistration.k8s.io/v1", "APIService", "apiservices")
+MODEL: Final = Kind(v1alpha1.API_VERSION, v1alpha1.KIND, v1alpha1.PLURAL)
+API_SERVICE: Final = Kind("apiregistration.k8s.io/v1", "APIService", "apiservices")
+CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
+DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
+EVENT: Final = Kind("v1", "Event", "events")
+HORIZONTAL_POD_AUTOSCALER: Final = Kind(
+    "autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"
+)
+LEASE: Final = Kind("coordination.k8s.io/v1", "Lease", "leases")
+NODE: Final = Kind("v1", "Node", "nodes")
+POD: Final = Kind("v1", "Pod", "pods")
+POD_DISRUPTION_BUDGET: Final = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+SCALED_OBJECT: Final = Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects", optional=True)
+SECRET: Final = Kind("v1", "Secret", "secrets")
+SERVICE: Final = Kind("v1", "Service", "services")
+SERVICE_ACCOUNT: Final = Kind("v1", "ServiceAccount", "serviceaccounts")
+SERVICE_MONITOR: Final = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors", optional=True)
+SUBJECT_ACCESS_REVIEW: Final = Kind("authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews")
+
+# In the order of writing: what pods need comes before the Deployment.
+CHILD_KINDS: Final = (
+    CONFIG_MAP,
+    SERVICE_ACCOUNT,
+    SERVICE,
+    DEPLOYMENT,
+    POD_DISRUPTION_BUDGET,
+    HORIZONTAL_POD_AUTOSCALER,
+    SCALED_OBJECT,
+    SERVICE_MONITOR,
+)
+# The objects that change a Deployment's replica count: never two at a time.
+AUTOSCALER_KINDS: Final = (HORIZONTAL_POD_AUTOSCALER, SCALED_OBJECT)
 
 
 def root_of(kind: Kind) -> str:

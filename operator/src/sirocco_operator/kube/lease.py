@@ -1,15 +1,13 @@
 """The leader's record, kept in a Lease."""
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from sirocco_operator.controller.leader import Conflict, Record
 from sirocco_operator.controller.store import Manifest
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
-from sirocco_operator.kube.kinds import Resource, path_of
-
-LEASE: Final = Resource("coordination.k8s.io/v1", "Lease", "leases")
+from sirocco_operator.kube.kinds import LEASE, path_of
 
 
 class LeaseLock:

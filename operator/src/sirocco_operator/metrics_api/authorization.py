@@ -4,12 +4,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from sirocco_operator.kube.kinds import Resource
+from sirocco_operator.kube.kinds import SUBJECT_ACCESS_REVIEW
 from sirocco_operator.metrics_api.documents import GROUP, VERSION, Problem
 from sirocco_operator.metrics_api.identity import User
 from sirocco_operator.metrics_api.routes import Document, Question
-
-REVIEW: Final = Resource("authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews")
 
 # The API server has reviewed each request itself before; an answer of ours may be this many seconds old.
 ALLOWED_SECONDS: Final = 60.0
@@ -72,7 +70,8 @@ def review(user: User, path: str, wanted: Document | Question) -> dict[str, Any]
         }
     else:
         spec["nonResourceAttributes"] = {"verb": "get", "path": path}
-    return {"apiVersion": REVIEW.api_version, "kind": REVIEW.kind, "metadata": {}, "spec": spec}
+    kind = SUBJECT_ACCESS_REVIEW
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}, "spec": spec}
 
 
 def forbidden(user: User, path: str, wanted: Document | Question) -> str:

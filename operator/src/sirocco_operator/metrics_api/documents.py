@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sirocco_operator.metrics_api.figures import Metric
+from sirocco_operator.children.metrics import Metric
 
 GROUP: Final = "custom.metrics.k8s.io"
 VERSION: Final = "v1beta2"

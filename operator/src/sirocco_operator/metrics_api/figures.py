@@ -4,42 +4,32 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, Self
+
+from sirocco_operator.children.metrics import (
+    ENGINE_KV_CACHE,
+    ENGINE_QUEUE_SECONDS,
+    ENGINE_WAITING,
+    OLDEST_QUEUED_SECONDS,
+    QUEUE_SECONDS,
+    REQUESTS_IN_FLIGHT,
+    Metric,
+)
 
 # Two looks at a pod that are further apart than this, in seconds, make no mean: too much may have happened.
 WINDOW_SECONDS: Final = 60.0
 
 
-class Metric(StrEnum):
-    """The figures of a pod that HPAs may ask for."""
-
-    # Requests that the pod serves or keeps waiting.
-    IN_FLIGHT = "sirocco_requests_in_flight"
-    # How long a request waits before the engine begins with it, in the pod's queue and the engine's.
-    QUEUE_WAIT = "sirocco_queue_wait_seconds"
-    # The part of the KV cache that is in use, from 0 to 1.
-    KV_CACHE = "sirocco_kv_cache_utilization"
-
-
-_IN_FLIGHT: Final = "sirocco_serving_requests_in_flight"
-_OLDEST: Final = "sirocco_serving_oldest_queued_seconds"
-_QUEUE: Final = "sirocco_serving_queue_seconds"
-# vllm/v1/metrics/loggers.py; the wait is counted when its request ends.
-_ENGINE_KV_CACHE: Final = "vllm:kv_cache_usage_perc"
-_ENGINE_WAITING: Final = "vllm:num_requests_waiting"
-_ENGINE_QUEUE: Final = "vllm:request_queue_time_seconds"
-
 # The series that are asked for; a pod's whole exposition is some hundred times as long.
 SERIES: Final = (
-    _IN_FLIGHT,
-    _OLDEST,
-    f"{_QUEUE}_sum",
-    f"{_QUEUE}_count",
-    _ENGINE_KV_CACHE,
-    _ENGINE_WAITING,
-    f"{_ENGINE_QUEUE}_sum",
-    f"{_ENGINE_QUEUE}_count",
+    REQUESTS_IN_FLIGHT,
+    OLDEST_QUEUED_SECONDS,
+    f"{QUEUE_SECONDS}_sum",
+    f"{QUEUE_SECONDS}_count",
+    ENGINE_KV_CACHE,
+    ENGINE_WAITING,
+    f"{ENGINE_QUEUE_SECONDS}_sum",
+    f"{ENGINE_QUEUE_SECONDS}_count",
 )
 _LINE: Final = re.compile(
     rb"^(%s)(?:\{.*\})? +(\S+)" % b"|".join(re.escape(name.encode()) for name in SERIES), re.MULTILINE
@@ -113,15 +103,15 @@ def read(exposition: bytes, taken_at: float) -> Sample:
         value = _number(match[2])
         if value is not None:
             found.setdefault(match[1].decode(), []).append(value)
-    fullness = found.get(_ENGINE_KV_CACHE)
+    fullness = found.get(ENGINE_KV_CACHE)
     return Sample(
         taken_at=taken_at,
-        in_flight=_sum(found.get(_IN_FLIGHT)),
+        in_flight=_sum(found.get(REQUESTS_IN_FLIGHT)),
         kv_cache=None if fullness is None else sum(fullness) / len(fullness),
-        oldest=max(found.get(_OLDEST, ()), default=None),
-        engine_waiting=_sum(found.get(_ENGINE_WAITING)),
-        queue=_waits(found, _QUEUE),
-        engine_queue=_waits(found, _ENGINE_QUEUE),
+        oldest=max(found.get(OLDEST_QUEUED_SECONDS, ()), default=None),
+        engine_waiting=_sum(found.get(ENGINE_WAITING)),
+        queue=_waits(found, QUEUE_SECONDS),
+        engine_queue=_waits(found, ENGINE_QUEUE_SECONDS),
     )
 
 

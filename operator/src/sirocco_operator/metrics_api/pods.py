@@ -9,9 +9,10 @@ from sirocco_operator.children.pod.command import PORT
 from sirocco_operator.children.pod.probes import PORT_NAME
 from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.metrics_api.documents import Problem
-from sirocco_operator.metrics_api.scraper import Target, is_ready, target_url
+from sirocco_operator.metrics_api.scraper import Target, target_url
 from sirocco_operator.metrics_api.selectors import Requirement, only_value
 from sirocco_operator.reconcile.master_secret import internal_key
+from sirocco_operator.status import pods
 
 
 class Pods:
@@ -38,9 +39,9 @@ class Pods:
         owner = self._store.primary(model)
         if owner is None:
             return ()
-        pods = [pod for pod in self._store.pods(model) if is_ready(pod)]
+        ready = [pod for pod in self._store.pods(model) if _takes_requests(pod)]
         key: str | None = None
-        if any(_has_key(pod, model) for pod in pods):
+        if any(_has_key(pod, model) for pod in ready):
             key = internal_key(await self._master(), model, owner["metadata"]["uid"])
         return [
             Target(
@@ -50,8 +51,13 @@ class Pods:
                 url=target_url(pod["status"]["podIP"], _port(pod)),
                 key=key if _has_key(pod, model) else None,
             )
-            for pod in pods
+            for pod in ready
         ]
+
+
+def _takes_requests(pod: Mapping[str, Any]) -> bool:
+    """Whether the pod has its part of the requests: ready, reachable and not ending."""
+    return pods.is_ready(pod) and bool(pod["status"].get("podIP")) and not pods.is_terminating(pod)
 
 
 def _has_key(pod: Mapping[str, Any], model: Key) -> bool:

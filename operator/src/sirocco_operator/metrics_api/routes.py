@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from sirocco_operator.children.metrics import Metric
 from sirocco_operator.metrics_api.documents import GROUP, GROUP_VERSION, Problem
-from sirocco_operator.metrics_api.figures import Metric
 
 # What the API server has for "all of them" in the place of a name.
 ALL: Final = "*"

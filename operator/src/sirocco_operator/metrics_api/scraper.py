@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import aiohttp
 
+from sirocco_operator.children.metrics import Metric
 from sirocco_operator.controller.store import Key
-from sirocco_operator.metrics_api.figures import SERIES, WINDOW_SECONDS, History, Metric, figures, read
+from sirocco_operator.metrics_api.figures import SERIES, WINDOW_SECONDS, History, figures, read
 
 log = logging.getLogger(__name__)
 
@@ -187,12 +188,3 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
             return None
         parts.append(part)
     return b"".join(parts)
-
-
-def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Whether the pod has its part of the requests: Ready, reachable and not ending."""
-    status = pod.get("status") or {}
-    ready = any(
-        each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions") or ()
-    )
-    return ready and bool(status.get("podIP")) and not pod["metadata"].get("deletionTimestamp")

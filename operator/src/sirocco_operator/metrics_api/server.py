@@ -11,9 +11,9 @@ from aiohttp import web
 
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
-from sirocco_operator.kube.kinds import Resource, path_of
+from sirocco_operator.kube.kinds import CONFIG_MAP, SUBJECT_ACCESS_REVIEW, path_of
 from sirocco_operator.metrics_api import documents, selectors
-from sirocco_operator.metrics_api.authorization import REVIEW, Authorizer
+from sirocco_operator.metrics_api.authorization import Authorizer
 from sirocco_operator.metrics_api.certificates import CertificateSource
 from sirocco_operator.metrics_api.documents import PodFigure, Problem
 from sirocco_operator.metrics_api.identity import CONFIG_NAME, CONFIG_NAMESPACE, FrontProxy, authenticate
@@ -24,8 +24,6 @@ from sirocco_operator.metrics_api.routes import ALL, Document, Question, is_heal
 from sirocco_operator.metrics_api.scraper import Scraper
 
 log = logging.getLogger(__name__)
-
-CONFIG_MAP: Final = Resource("v1", "ConfigMap", "configmaps")
 
 _CALL_SECONDS: Final = 5.0
 # Until the port is served for the first time it is tried in shorter steps.
@@ -102,9 +100,11 @@ class MetricsApi:
         return FrontProxy.parse(found.get("data") or {})
 
     async def _review(self, review: Mapping[str, Any]) -> Mapping[str, Any]:
-        path = path_of(REVIEW, None)
+        path = path_of(SUBJECT_ACCESS_REVIEW, None)
         try:
-            return await self._kube.unguarded("POST", path, REVIEW, "create", _CALL_SECONDS, review)
+            return await self._kube.unguarded(
+                "POST", path, SUBJECT_ACCESS_REVIEW, "create", _CALL_SECONDS, review
+            )
         except ApiError as error:
             log.warning("a SubjectAccessReview failed: %s", error)
             raise Problem(503, "whether this is allowed cannot be found out now: ask again") from error

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sirocco_operator.children.kinds import DEPLOYMENT, ChildKind
 from sirocco_operator.controller.store import Manifest, controller_uid
 from sirocco_operator.controller.worker import Retry
 from sirocco_operator.kube.client import FIELD_MANAGER, Kube
 from sirocco_operator.kube.errors import ApiError
+from sirocco_operator.kube.kinds import DEPLOYMENT, Kind
 from sirocco_operator.reconcile.diff import difference
 from sirocco_operator.status.observed import Refusal, RefusalCause
 
@@ -48,7 +48,7 @@ class Applier:
 
     async def converge(
         self,
-        kind: ChildKind,
+        kind: Kind,
         wanted: Manifest,
         owner_uid: str,
         known: Manifest | None,
@@ -74,7 +74,7 @@ class Applier:
         log.info("%s %s/%s is applied: %s differs", kind.kind, *_names(wanted), path)
         return await self._update(kind, wanted, live)
 
-    async def create_once(self, kind: ChildKind, manifest: Manifest) -> bool:
+    async def create_once(self, kind: Kind, manifest: Manifest) -> bool:
         """Make an object that is never written again; False when there is one of its name.
 
         Raises as `converge` does.
@@ -85,7 +85,7 @@ class Applier:
         except ApiError as error:
             raise _refused(error, kind, name) from error
 
-    async def _read(self, kind: ChildKind, wanted: Manifest, owner_uid: str) -> dict[str, Any] | None:
+    async def _read(self, kind: Kind, wanted: Manifest, owner_uid: str) -> dict[str, Any] | None:
         namespace, name = _names(wanted)
         live = await self._kube.get(kind, namespace, name)
         if live is not None and controller_uid(live) != owner_uid:
@@ -99,7 +99,7 @@ class Applier:
             )
         return live
 
-    async def _create(self, kind: ChildKind, wanted: Manifest) -> dict[str, Any]:
+    async def _create(self, kind: Kind, wanted: Manifest) -> dict[str, Any]:
         if kind == DEPLOYMENT and _image_volumes(wanted):
             await self._try_image_volumes(kind, wanted)
         namespace, name = _names(wanted)
@@ -119,7 +119,7 @@ class Applier:
             raise Retry(f"{kind.kind} {name} was made by somebody else meanwhile")
         return applied
 
-    async def _update(self, kind: ChildKind, wanted: Manifest, live: Manifest) -> dict[str, Any]:
+    async def _update(self, kind: Kind, wanted: Manifest, live: Manifest) -> dict[str, Any]:
         uid = live["metadata"]["uid"]
         pinned = {**wanted, "metadata": {**wanted["metadata"], "uid": uid}}
         if kind == DEPLOYMENT and _image_volumes(wanted) - _image_volumes(live):
@@ -140,7 +140,7 @@ class Applier:
         return applied
 
     async def _overwrite(
-        self, kind: ChildKind, pinned: Manifest, live: Manifest, error: ApiError
+        self, kind: Kind, pinned: Manifest, live: Manifest, error: ApiError
     ) -> dict[str, Any]:
         """A merge by keys cannot put everything right: overwrite whole lists, or make the object anew."""
         namespace, name = _names(pinned)
@@ -159,7 +159,7 @@ class Applier:
             raise _refused(second, kind, name) from second
         return applied
 
-    async def _try_image_volumes(self, kind: ChildKind, wanted: Manifest) -> None:
+    async def _try_image_volumes(self, kind: Kind, wanted: Manifest) -> None:
         _, name = _names(wanted)
         unsupported = Refusal(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED, kind.kind, name)
         try:
@@ -202,7 +202,7 @@ def _is_immutable(error: ApiError) -> bool:
     return "immutable" in error.message or "may not change once set" in error.message
 
 
-def _refused(error: ApiError, kind: ChildKind, name: str) -> Exception:
+def _refused(error: ApiError, kind: Kind, name: str) -> Exception:
     if kind.optional and (error.status == 404 or "definition is terminating" in error.message):
         return Unserved(f"{kind.kind} {name}: {error.message}")
     if error.status not in _REFUSALS and "webhook" not in error.message:

@@ -12,9 +12,9 @@ from typing import Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.internal_secret import build_internal_secret, internal_secret_name
-from sirocco_operator.children.kinds import SECRET
 from sirocco_operator.children.serving_config import has_keys
 from sirocco_operator.controller.store import Key, Manifest
+from sirocco_operator.kube.kinds import SECRET
 from sirocco_operator.reconcile.apply import Applier
 from sirocco_operator.reconcile.master_secret import internal_key
 

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any, Final
 
 from sirocco_operator.api.parse import InvalidResource, parse
-from sirocco_operator.api.v1alpha1 import API_VERSION, KIND, PLURAL, InferenceModel
+from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.build import build_children
-from sirocco_operator.children.kinds import AUTOSCALER_KINDS, CHILD_KINDS, DEPLOYMENT, ChildKind
 from sirocco_operator.controller.store import Key, Manifest, Store, identity
 from sirocco_operator.controller.worker import Done, Retry
 from sirocco_operator.kube.client import FIELD_MANAGER, Kube
 from sirocco_operator.kube.errors import ApiError
+from sirocco_operator.kube.kinds import AUTOSCALER_KINDS, CHILD_KINDS, DEPLOYMENT, MODEL, Kind
 from sirocco_operator.reconcile.apply import Applier, Refused, Unserved
 from sirocco_operator.reconcile.handover import hand_over
 from sirocco_operator.reconcile.internal_secret import InternalKeys
@@ -28,11 +28,10 @@ from sirocco_operator.status.observed import Observed, Refusal
 
 log = logging.getLogger(__name__)
 
-MODEL: Final = ChildKind(API_VERSION, KIND, PLURAL)
 # A refusal ends by somebody's doing that no watch tells of: a quota, or a foreign object of our name.
 REFUSED_SECONDS: Final = 5.0
 
-_KINDS: Final = {f"{kind.api_version}/{kind.kind}": kind for kind in CHILD_KINDS}
+_KINDS: Final = {kind.full_name: kind for kind in CHILD_KINDS}
 _AUTOSCALERS: Final = {name for name, kind in _KINDS.items() if kind in AUTOSCALER_KINDS}
 # Told of each pass: how the model is, None when it is gone.
 ModelReport = Callable[[Key, ModelFigures | None], None]
@@ -51,7 +50,7 @@ class Reconciler:
         kube: Kube,
         store: Store,
         settings: Settings,
-        available: Callable[[], frozenset[ChildKind]],
+        available: Callable[[], frozenset[Kind]],
         observer: Observer,
         providers: ProviderWatch,
         report: ModelReport,

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.kinds import HORIZONTAL_POD_AUTOSCALER, SCALED_OBJECT, ChildKind
 from sirocco_operator.children.scaled_object import keda_autoscaler_name
 from sirocco_operator.kube.client import Kube
+from sirocco_operator.kube.kinds import HORIZONTAL_POD_AUTOSCALER, SCALED_OBJECT, Kind
 from sirocco_operator.reconcile.providers import ProviderWatch
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.observed import Manifest, MetricsProvider, ProviderMode, Scaling
@@ -24,7 +24,7 @@ class ScalingObserver:
         self,
         kube: Kube,
         settings: Settings,
-        available: Callable[[], frozenset[ChildKind]],
+        available: Callable[[], frozenset[Kind]],
         providers: ProviderWatch,
     ) -> None:
         self._kube = kube

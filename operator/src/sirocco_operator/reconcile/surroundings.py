@@ -14,6 +14,7 @@ from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
 from sirocco_operator.kube.kinds import EVENT, NODE, Kind
 from sirocco_operator.status.observed import Download, Manifest
+from sirocco_operator.status.pods import condition, is_ready
 
 # Seconds until a reading is taken again while what it is about lasts.
 DOWNLOAD_SECONDS: Final = 5.0
@@ -62,7 +63,7 @@ class Observer:
 
     async def look(self, key: Key, pods: Sequence[Manifest]) -> Surroundings:
         """Read what explains the pods' state; raises ApiError when the API server cannot say."""
-        waiting = [pod for pod in pods if not _is_ready(pod)][:_PODS_READ]
+        waiting = [pod for pod in pods if not is_ready(pod)][:_PODS_READ]
         placed = [pod for pod in waiting if (pod.get("spec") or {}).get("nodeName")]
         unplaced = any(_is_unschedulable(pod) for pod in waiting)
         again: list[float] = []
@@ -136,16 +137,8 @@ class Observer:
             return None
 
 
-def _conditions(pod: Manifest) -> Mapping[str, Mapping[str, Any]]:
-    return {each["type"]: each for each in (pod.get("status") or {}).get("conditions") or ()}
-
-
-def _is_ready(pod: Manifest) -> bool:
-    return bool(_conditions(pod).get("Ready", {}).get("status") == "True")
-
-
 def _is_unschedulable(pod: Manifest) -> bool:
-    scheduled = _conditions(pod).get("PodScheduled", {})
+    scheduled = condition(pod, "PodScheduled")
     return scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sirocco_operator.api.autoscaling import Autoscaling
-from sirocco_operator.children.scaling import IN_FLIGHT, QUEUE_WAIT, Target, targets
+from sirocco_operator.children.metrics import Metric
+from sirocco_operator.children.scaling import Target, targets
 from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.status import pods
 from sirocco_operator.status.observed import Manifest, MetricsProvider, ProviderMode
@@ -168,8 +169,8 @@ def _measured(autoscaler: Manifest, metric: Mapping[str, Any], serving: int) -> 
 
 
 def _load(target: Target, value: float, measured: int) -> str:
-    if target.metric == IN_FLIGHT:
+    if target.metric == Metric.IN_FLIGHT:
         return f"{round(value * measured)} in flight, target {target.value:g} a replica"
-    if target.metric == QUEUE_WAIT:
+    if target.metric == Metric.QUEUE_WAIT:
         return f"requests wait {value:.3g} s, target {target.value:g} s"
     return f"KV cache {value:.0%} full, target {target.value:.0%}"

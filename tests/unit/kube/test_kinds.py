@@ -2,7 +2,7 @@
 
 import pytest
 
-from sirocco_operator.children.kinds import CHILD_KINDS, CONFIG_MAP, SCALED_OBJECT, SERVICE_MONITOR
+from sirocco_operator.kube.kinds import CHILD_KINDS, CONFIG_MAP, SCALED_OBJECT, SERVICE_MONITOR
 
 pytestmark = pytest.mark.unit
 
