@@ -105,7 +105,7 @@ class ControlPlane:
             "clusters": [
                 {
                     "name": "test",
-                    "cluster": {"server": self.server, "certificate-authority": str(self._certificate)},
+                    "cluster": {"server": self.server, "certificate-authority": str(self.certificate)},
                 }
             ],
             "users": [{"name": user, "user": {"token": self._tokens[user]}}],
@@ -113,9 +113,17 @@ class ControlPlane:
         path.write_text(yaml.safe_dump(config))
         return path
 
+    def token(self, user: str) -> str:
+        """The token of one of the users that `kubeconfig` knows."""
+        return self._tokens[user]
+
+    def pids(self) -> dict[str, int]:
+        """The ids of the processes, by their programs' names."""
+        return {name: process.pid for name, process in self._processes.items()}
+
     def client_of(self, user: str) -> Client:
         """A client of one of the users that `kubeconfig` knows."""
-        return Client(self.server, self._tokens[user], self._certificate)
+        return Client(self.server, self._tokens[user], self.certificate)
 
     def front_proxy_client(self, name: str) -> ClientCertificate:
         """Another certificate of the front proxy's authority."""
@@ -196,17 +204,18 @@ class ControlPlane:
         eventually(ready, 60, lambda: f"a ready API server; its log:\n{self._log('kube-apiserver')}", 0.1)
 
     @property
-    def _certificate(self) -> Path:
+    def certificate(self) -> Path:
+        """The certificate that the API server is known by."""
         return self._folder / "certificates" / "apiserver.crt"
 
     def _client(self, user: str) -> Client:
         eventually(
-            self._certificate.exists,
+            self.certificate.exists,
             60,
             lambda: f"the API server's certificate; its log:\n{self._log('kube-apiserver')}",
             0.1,
         )
-        return Client(self.server, self._tokens[user], self._certificate)
+        return Client(self.server, self._tokens[user], self.certificate)
 
     def _write_files(self) -> None:
         subprocess.run(
@@ -243,7 +252,7 @@ class ControlPlane:
             f"--secure-port={self._port}",
             "--bind-address=127.0.0.1",
             "--advertise-address=127.0.0.1",
-            f"--cert-dir={self._certificate.parent}",
+            f"--cert-dir={self.certificate.parent}",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from sirocco_operator.controller.store import Key
-from sirocco_operator.reconcile.master_secret import internal_key
+from sirocco_operator.reconcile.master_secret import derive_internal_key
 from tests.api.client import Client, Object
 from tests.api.control_plane import ControlPlane
 from tests.api.models import DEADLINE, model, wait_child, wait_gone, wait_reason, wait_status
@@ -54,7 +54,7 @@ def test_a_model_with_keys_gets_an_internal_one_of_its_own(client: Client, names
     assert secret["metadata"]["labels"]["inference.sirocco.dev/model"] == "mistral"
     master = client.get("Secret", "sirocco-system", "sirocco-operator-internal")
     uid = owner["metadata"]["uid"]
-    assert key_of(secret) == internal_key(
+    assert key_of(secret) == derive_internal_key(
         base64.b64decode(master["data"]["master"]), Key(namespace, "mistral"), uid
     )
     assert key_of(secret) != key_of(wait_child(client, "Secret", namespace, "other-internal"))

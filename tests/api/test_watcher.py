@@ -1,41 +1,47 @@
-"""The watches themselves, against a real API server."""
+"""The watch of the models, against a real API server."""
 
 import asyncio
+from collections.abc import Iterator
 
+import pytest
 import yaml
 
 from sirocco_operator.kube.client import Credentials
-from sirocco_operator.kube.kinds import SERVICE, SERVICE_MONITOR, Kind
-from sirocco_operator.kube.watch import Watcher
-from tests.api.client import Client
+from sirocco_operator.kube.model_watch import ModelWatch
+from tests.api.conftest import CRD_FILE
 from tests.api.control_plane import ControlPlane
-from tests.api.optional_apis import served
 from tests.waiting import eventually_beside
 
 
-def test_watches_tell_when_an_api_was_not_found(client: Client, cluster: ControlPlane) -> None:
-    assert asyncio.run(_incomplete(cluster, SERVICE, SERVICE_MONITOR))
-    with served(client, "monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors"):
-        assert not asyncio.run(_incomplete(cluster, SERVICE, SERVICE_MONITOR))
+@pytest.fixture(scope="module")
+def without_models() -> Iterator[ControlPlane]:
+    """A cluster that does not have our API."""
+    with ControlPlane(controllers=False) as cluster:
+        yield cluster
 
 
-async def _incomplete(cluster: ControlPlane, *kinds: Kind) -> bool:
-    """What the watches told once they had told of an object."""
-    config = yaml.safe_load(cluster.kubeconfig("admin").read_text())
+def test_the_watch_tells_when_the_api_was_not_found(without_models: ControlPlane) -> None:
+    assert asyncio.run(_incomplete(without_models))
+    without_models.client.apply(yaml.safe_load(CRD_FILE.read_text()))
+    without_models.client.wait_established("inferencemodels.inference.sirocco.dev")
+    assert not asyncio.run(_incomplete(without_models))
+
+
+async def _incomplete(cluster: ControlPlane) -> bool:
+    """Whether the watch, once it had looked for the API, had not found it."""
 
     async def login() -> Credentials:
         return Credentials(
             server=cluster.server,
-            ca_path=config["clusters"][0]["cluster"]["certificate-authority"],
-            token=config["users"][0]["user"]["token"],
+            ca_path=str(cluster.certificate),
+            token=cluster.token("admin"),
             certificate_path=None,
             key_path=None,
             insecure=False,
         )
 
-    seen: list[object] = []
-    watcher = Watcher(dict.fromkeys(kinds, ""), [], login, lambda _, manifest: seen.append(manifest))
-    watcher.start()
-    await eventually_beside(lambda: bool(seen), 30)
-    await watcher.stop()
-    return watcher.incomplete
+    watch = ModelWatch([], login, lambda _, manifest: None)
+    watch.start()
+    await eventually_beside(watch.looked.is_set, 30)
+    await watch.stop()
+    return watch.incomplete

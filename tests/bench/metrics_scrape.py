@@ -28,7 +28,8 @@ from tests.api.metrics_api import POD_PORT, FrontProxyCall, exposition, make_rea
 from tests.api.models import model
 from tests.api.operator_process import OperatorProcess, install_rights
 from tests.api.processes import free_ports
-from tests.bench.operator_scale import CRD_FILE, usage
+from tests.bench.subject import CRD_FILE
+from tests.bench.usage import usage
 from tests.waiting import eventually
 
 NAMESPACE = "bench"

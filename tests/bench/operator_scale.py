@@ -1,7 +1,13 @@
-"""How the operator does with many resources: `python -m tests.bench.operator_scale [--resources N]`.
+r"""How an operator does with many resources: `python -m tests.bench.operator_scale [--resources N]`.
 
-A real API server with etcd and controller manager, no nodes, the operator outside the cluster.
-Prints a table.
+A real API server with etcd and controller manager, no nodes, the operator outside the cluster. Prints a
+table. Another operator is measured in the same way, by its CRDs, a resource and a command that finds the
+cluster by $KUBECONFIG:
+
+  python -m tests.bench.operator_scale --operator './manager --leader-elect=false' --crd crds.yaml \
+    --template model.yaml --children apps/v1/deployments,v1/services
+
+In the template $name and $namespace stand for the resource's own.
 """
 
 import argparse
@@ -9,58 +15,24 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import nullcontext
 from pathlib import Path
 
 import yaml
 
 from tests.api.client import Client
 from tests.api.control_plane import ControlPlane
-from tests.api.models import model
-from tests.api.operator_process import OperatorProcess, install_rights
+from tests.api.operator_process import OperatorProcess
+from tests.api.optional_apis import served
+from tests.bench.subject import Running, Subject, collection, ours
+from tests.bench.usage import usage
 from tests.waiting import eventually
 
-CRD_FILE = Path(__file__).parents[2] / "crds" / "inferencemodels.yaml"
-# In the order in which the operator writes them: the last is there when all are.
-CHILDREN = ("ConfigMap", "ServiceAccount", "Service", "Deployment")
 NAMESPACE = "bench"
 DEADLINE = 1800.0
 IDLE_SECONDS = 60.0
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What a process used since its start: seconds of CPU, peak of resident memory in MiB."""
-
-    cpu: float
-    memory: float
-
-
-def usage(pid: int) -> Usage:
-    """Read a process's usage from /proc."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    status = Path(f"/proc/{pid}/status").read_text()
-    peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
-    # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: utime and stime are fields 14 and 15.
-    return Usage((int(fields[11]) + int(fields[12])) / TICKS, peak / 1024)
-
-
-def count(client: Client, kind: str) -> int:
-    """How many objects of a kind the namespace has, without reading them."""
-    answer = client.request("GET", client.path(kind, NAMESPACE), limit="1")
-    return len(answer["items"]) + int(answer["metadata"].get("remainingItemCount") or 0)
-
-
-def wait_count(client: Client, kind: str, number: int) -> None:
-    """Wait until there are so many objects of a kind."""
-    eventually(
-        lambda: count(client, kind) >= number,
-        DEADLINE,
-        lambda: f"{number} {kind}s, there are {count(client, kind)}",
-        0.1,
-    )
+QUIET_SECONDS = 5.0
+DELETED = 100
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -70,65 +42,70 @@ def timed(action: Callable[[], object]) -> float:
     return time.monotonic() - started
 
 
-def comeback(client: Client, name: str) -> float:
-    """Seconds from deleting a Service until there is a new one."""
-    old = client.get("Service", NAMESPACE, name)["metadata"]["uid"]
+def comeback(client: Client, path: str) -> float:
+    """Seconds from the end of the call that deletes an object until there is a new one."""
+    old = client.request("GET", path)["metadata"]["uid"]
 
     def back() -> bool:
-        found = client.find("Service", NAMESPACE, name)
-        return found is not None and found["metadata"]["uid"] != old
+        found = client.raw("GET", path)
+        return found.status_code == 200 and found.json()["metadata"]["uid"] != old
 
-    client.delete("Service", NAMESPACE, name)
-    return timed(lambda: eventually(back, 60, f"Service {name} to come back", 0.002))
+    client.request("DELETE", path)
+    return timed(lambda: eventually(back, 60, f"{path} to come back", 0.001))
 
 
-def measure(resources: int) -> Iterator[tuple[str, str]]:
+def measure(subject: Subject, resources: int) -> Iterator[tuple[str, str]]:
     """Run it; the table's rows as they come."""
     names = [f"model-{number}" for number in range(resources)]
-    with ControlPlane(crds=[yaml.safe_load(CRD_FILE.read_text())]) as cluster:
+    with ControlPlane(crds=subject.crds) as cluster:
         client = cluster.client
-        install_rights(client)
         client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        with OperatorProcess(cluster, lease_seconds="15", discovery_seconds="15") as operator:
-            before = usage(operator.pid)
-            started, offset = time.monotonic(), cluster.audit_offset()
-            with ThreadPoolExecutor(8) as pool:
-                list(pool.map(lambda name: client.create(model(NAMESPACE, name)), names))
-            created = time.monotonic() - started
-            for kind in reversed(CHILDREN):
-                wait_count(client, kind, resources)
-            converged = time.monotonic() - started
-            idle = cluster.wait_quiet(seconds=5, deadline=DEADLINE)
-            after = usage(operator.pid)
-            calls = [
-                entry
-                for entry in cluster.audit(offset)
-                # Requests for no resource, as for what the API server has, are for no model either.
-                if entry["verb"] not in ("list", "watch")
-                and entry.get("objectRef", {"resource": "leases"})["resource"] != "leases"
-            ]
-            yield "all resources created", f"{created:.1f} s"
-            yield "first create -> last child", f"{converged:.1f} s"
-            yield "operator's CPU until quiet", f"{after.cpu - before.cpu:.1f} s"
-            yield "operator's memory: start, peak", f"{before.memory:.0f} MiB, {after.memory:.0f} MiB"
-            yield "API requests a resource", f"{len(calls) / resources:.2f}"
-            began = time.monotonic()
-            eventually(lambda: time.monotonic() - began > IDLE_SECONDS, DEADLINE, "the idle time to pass", 1)
-            yield f"writes in {IDLE_SECONDS:.0f} s of idling", str(len(cluster.writes(idle)))
-            back = [comeback(client, name) for name in names[:10]]
-            yield "deleted child back, median of 10", f"{statistics.median(back) * 1000:.0f} ms"
-            offset = cluster.wait_quiet(seconds=5, deadline=DEADLINE)
-            operator.stop()
-            restart = timed(lambda: restart_and_pass(operator, resources))
-            cluster.wait_quiet(seconds=5, deadline=DEADLINE)
-            yield "restart: until the first pass is over", f"{restart:.1f} s"
-            yield "restart: writes in it", str(len(cluster.writes(offset)))
-            yield "restart: peak memory", f"{usage(operator.pid).memory:.0f} MiB"
+        monitoring = served(client, "monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors")
+        with monitoring if subject.command is None else nullcontext(), subject.process(cluster) as operator:
+            yield from converge(cluster, subject, operator, names)
+            yield from idle(cluster, operator)
+            deleted = subject.children[min(2, len(subject.children) - 1)]
+            paths = [f"{collection(deleted, NAMESPACE)}/{name}" for name in names[:DELETED]]
+            back = sorted(comeback(client, path) * 1000 for path in paths)
+            late = statistics.quantiles(back, n=20)[-1] if len(back) > 1 else back[0]
+            median = statistics.median(back)
+            yield f"deleted child back, of {len(back)}", f"median {median:.0f} ms, p95 {late:.0f} ms"
+    yield (
+        "CPU of the parts",
+        ", ".join(f"{name} {after[name].cpu - before[name].cpu:.1f} s" for name in parts),
+    )
+    yield (
+        "operator's memory: start, peak",
+        f"{before['operator'].memory:.0f} MiB, {after['operator'].memory:.0f} MiB",
+    )
 
 
-def restart_and_pass(operator: OperatorProcess, resources: int) -> None:
-    """Start, and wait until every resource was looked at."""
+def idle(cluster: ControlPlane, operator: Running) -> Iterator[tuple[str, str]]:
+    """A minute in which nothing is asked for."""
+    offset, before, began = cluster.audit_offset(), usage(operator.pid), time.monotonic()
+    eventually(lambda: time.monotonic() - began > IDLE_SECONDS, DEADLINE, "the idle time to pass", 1)
+    cpu = usage(operator.pid).cpu - before.cpu
+    yield f"{IDLE_SECONDS:.0f} s idle: writes, operator's CPU", f"{len(cluster.writes(offset))}, {cpu:.2f} s"
+
+
+def restart(cluster: ControlPlane, operator: Running, resources: int) -> Iterator[tuple[str, str]]:
+    """The operator ends and comes back, with all resources present."""
+    offset = cluster.wait_quiet(seconds=QUIET_SECONDS, deadline=DEADLINE)
+    operator.stop()
+    started = time.monotonic()
     operator.start()
+    if isinstance(operator, OperatorProcess):
+        wait_looked_at(operator, resources)
+        yield "restart: until each was looked at", f"{time.monotonic() - started:.1f} s"
+    cluster.wait_quiet(seconds=QUIET_SECONDS, deadline=DEADLINE)
+    if not isinstance(operator, OperatorProcess):
+        yield "restart: until quiet", f"{time.monotonic() - started - QUIET_SECONDS:.1f} s"
+    yield "restart: writes", str(len(cluster.writes(offset)))
+    yield "restart: peak memory", f"{usage(operator.pid).memory:.0f} MiB"
+
+
+def wait_looked_at(operator: OperatorProcess, resources: int) -> None:
+    """Wait until every resource was looked at."""
     eventually(
         lambda: (
             operator.metric("sirocco_operator_reconciles_total", result="done") >= resources
@@ -142,12 +119,25 @@ def restart_and_pass(operator: OperatorProcess, resources: int) -> None:
 
 def main() -> None:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--resources", type=int, default=1000, help="how many InferenceModels (1000)")
-    resources = parser.parse_args().resources
-    print(f"{resources} resources, {len(CHILDREN)} children each, {os.cpu_count()} cores")
-    for name, value in measure(resources):
-        print(f"  {name:<36}  {value}", flush=True)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--resources", type=int, default=1000, help="how many (1000)")
+    parser.add_argument("--operator", metavar="COMMAND", help="another operator than ours")
+    parser.add_argument("--crd", action="append", type=Path, default=[], help="its CRDs; may be repeated")
+    parser.add_argument("--template", type=Path, help="a resource of it")
+    parser.add_argument("--children", help="what it makes of one: apiVersion/plural,apiVersion/plural ...")
+    options = parser.parse_args()
+    subject = ours()
+    if options.operator:
+        if not (options.crd and options.template and options.children):
+            parser.error("--operator needs --crd, --template and --children")
+        crds = [each for path in options.crd for each in yaml.safe_load_all(path.read_text()) if each]
+        children = options.children.split(",")
+        subject = Subject(crds, options.template.read_text(), children, options.operator)
+    print(f"{options.resources} resources, {len(subject.children)} children each, {os.cpu_count()} cores")
+    for name, value in measure(subject, options.resources):
+        print(f"  {name:<38}  {value}", flush=True)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,10 @@ from sirocco_operator.metrics_api.certificates import CertificateSource, Mounted
 from sirocco_operator.metrics_api.pods import Pods
 from sirocco_operator.metrics_api.scraper import Scraper
 from sirocco_operator.metrics_api.server import MetricsApi
-from sirocco_operator.reconcile.master_secret import MasterKey
-from sirocco_operator.reconcile.providers import ProviderWatch
+from sirocco_operator.reconcile.master_secret import MasterSecret
 from sirocco_operator.reconcile.reconciler import Reconciler
-from sirocco_operator.reconcile.surroundings import Observer
+from sirocco_operator.reconcile.scaling import MetricsProviders
+from sirocco_operator.reconcile.surroundings import SurroundingsReader
 from sirocco_operator.settings import Settings
 from sirocco_operator.telemetry import CONTENT_TYPE, Telemetry, log_to_stderr
 from sirocco_operator.watches import Watches, owner_of
@@ -48,7 +48,7 @@ class Operator:
         self._telemetry = telemetry
         self._queue: WorkQueue[Key] = WorkQueue()
         self._store = Store(MODEL.full_name, POD.full_name, owner_of)
-        self._watches = Watches(kube, self._store, self._queue.add, settings)
+        self._watches = Watches(kube, self._store, self._queue, settings)
         self._metrics_api = self._make_metrics_api() if settings.metrics_api_port else None
         telemetry.watch_queue(lambda: len(self._queue))
         telemetry.watch_leader(lambda: leadership.leads)
@@ -77,14 +77,14 @@ class Operator:
         """Wait for the caches and the lease, then work; losing the lease ends the process."""
         await self._watches.synced.wait()
         await self._leadership.acquire()
-        observer = Observer(self._kube)
-        providers = ProviderWatch(self._kube, self._settings, self._enqueue_autoscaled)
+        surroundings = SurroundingsReader(self._kube)
+        providers = MetricsProviders(self._kube, self._settings, self._enqueue_autoscaled)
         reconcile = Reconciler(
             self._kube,
             self._store,
             self._settings,
             self._watches.served,
-            observer,
+            surroundings,
             providers,
             self._telemetry.model,
         )
@@ -95,7 +95,7 @@ class Operator:
                 group.create_task(providers.run(), name="metrics providers")
                 group.create_task(self._hold(), name="lease")
         finally:
-            await observer.close()
+            await surroundings.close()
 
     def _make_metrics_api(self) -> MetricsApi:
         settings, telemetry, kube = self._settings, self._telemetry, self._kube
@@ -110,7 +110,7 @@ class Operator:
                 lambda: self._leadership.leads,
                 timedelta(seconds=settings.metrics_api_overlap_seconds),
             )
-        pods = Pods(self._store, self._watches.synced.is_set, MasterKey(kube, settings.namespace).get)
+        pods = Pods(self._store, self._watches.synced.is_set, MasterSecret(kube, settings.namespace).get)
         metrics_api = MetricsApi(
             kube,
             certificates,

@@ -1,27 +1,31 @@
-"""Keeps the store true: watches and resync over the APIs that the cluster serves, as these come and go."""
+"""Follows models, children and pods, over the APIs that the cluster serves as these come and go."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sirocco_operator.children.labels import MANAGED_BY, MANAGED_BY_LABEL, MODEL_LABEL
-from sirocco_operator.controller.resync import Chunk, Resync
+from sirocco_operator.controller.queue import WorkQueue
+from sirocco_operator.controller.reflector import Chunk, Expired, Reflector
 from sirocco_operator.controller.store import Key, Manifest, Store, kind_of
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
 from sirocco_operator.kube.kinds import CHILD_KINDS, MODEL, POD, Kind
-from sirocco_operator.kube.watch import Watcher
+from sirocco_operator.kube.model_watch import ModelWatch
 from sirocco_operator.settings import Settings
 
 log = logging.getLogger(__name__)
 
 # Children and pods are those with this label; models are all of them.
 _OURS: Final = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
-_SELECTORS: Final[Mapping[Kind, str]] = {MODEL: "", **dict.fromkeys(CHILD_KINDS, _OURS), POD: _OURS}
 # APIs that may be missing; the others are part of every cluster.
 _DISCOVERED: Final = (MODEL, *(kind for kind in CHILD_KINDS if kind.optional))
+# Events of children come in bursts, as controllers write one status after another: one pass serves them all.
+_GATHER_SECONDS: Final = 0.03
 # Watches that ended by themselves are not begun again in a hurry: discovery lags behind.
 _RESTART_SECONDS: Final = 1.0
 _END_SECONDS: Final = 5.0
@@ -43,93 +47,180 @@ def owner_of(manifest: Manifest) -> Key | None:
 class Watches:
     """Feeds the store from the cluster and asks for work on what changed."""
 
-    def __init__(self, kube: Kube, store: Store, enqueue: Callable[[Key], None], settings: Settings) -> None:
+    def __init__(self, kube: Kube, store: Store, queue: WorkQueue[Key], settings: Settings) -> None:
         self._kube = kube
         self._store = store
-        self._enqueue = enqueue
+        self._queue = queue
         self._settings = settings
-        self._watcher: Watcher | None = None
-        # Discovered APIs that are served now, and those that the watcher covers.
-        self._found: frozenset[Kind] = frozenset()
-        self._covered: frozenset[Kind] = frozenset()
-        self._resync = Resync(
-            store,
-            enqueue,
-            self._list,
-            [kind.full_name for kind in _SELECTORS],
-            settings.namespaces,
-            settings.resync_seconds,
-        )
-        self.synced = self._resync.synced
+        namespaces = settings.namespaces or (None,)
+        self._models = [_Models(kube, MODEL, namespace) for namespace in namespaces]
+        self._others = [_Ours(kube, kind, each) for kind in (*CHILD_KINDS, POD) for each in namespaces]
+        self._model_watch: ModelWatch | None = None
+        # The reflectors' tasks, and the child kinds that they cover.
+        self._tasks: dict[Kind, list[asyncio.Task[None]]] = {}
+        self._served: frozenset[Kind] = frozenset(kind for kind in CHILD_KINDS if not kind.optional)
+        self.synced = asyncio.Event()
 
     def served(self) -> frozenset[Kind]:
         """The child kinds that the cluster has."""
-        return frozenset(kind for kind in CHILD_KINDS if not kind.optional or kind in self._found)
+        return self._served
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._supervise(), name="watches")
-            group.create_task(self._resync.run(), name="resync")
-
-    async def _supervise(self) -> None:
         try:
+            first = [*self._reflect(MODEL), *self._reflect(POD)]
+            for kind in self._served:
+                first += self._reflect(kind)
             while True:
-                await self._look()
+                if await self._discover() and not self.synced.is_set():
+                    await asyncio.gather(*(reflector.synced.wait() for reflector in first))
+                    self.synced.set()
                 await self._pause()
         finally:
-            if self._watcher is not None:
-                await self._end(self._watcher)
+            for kind in list(self._tasks):
+                self._stop(kind)
+            await self._end_model_watch()
 
-    async def _end(self, watcher: Watcher) -> None:
-        """Stop watches, but do not wait for ever: their news are harmless."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(watcher.stop(), _END_SECONDS)
-
-    async def _look(self) -> None:
-        """Find out what is served, and watch just that."""
+    async def _discover(self) -> bool:
+        """Find out what is served, and watch just that; whether the API server could say."""
         try:
             found = frozenset([kind for kind in _DISCOVERED if await self._kube.serves(kind)])
         except ApiError as error:
             log.warning("the cluster's APIs cannot be read, will be tried again: %s", error)
-            return
-        self._found = found
-        watcher = self._watcher
-        if watcher and (found != self._covered or watcher.incomplete or watcher.ended.is_set()):
-            await self._end(watcher)
-            self._watcher = None
-            self._resync.soon()
-        if self._watcher is None and MODEL in found:
-            self._watcher, self._covered = self._make_watcher(found), found
-            log.info("watching models and %d kinds of children", len(self.served()))
-            self._watcher.start()
-            self._resync.soon()
-            for key in self._store.primary_keys():
-                self._enqueue(key)
+            return False
+        served = frozenset(kind for kind in CHILD_KINDS if not kind.optional or kind in found)
+        if served != self._served:
+            await self._follow(served)
+        watch = self._model_watch
+        if watch is not None and (MODEL not in found or watch.incomplete or watch.ended.is_set()):
+            await self._end_model_watch()
+        if self._model_watch is None and MODEL in found:
+            sink = _Sink(self._store, self._queue, MODEL, None)
+            self._model_watch = ModelWatch(self._settings.namespaces, self._kube.credentials, sink.take)
+            self._model_watch.start()
+            # What vanished while nobody watched is only seen in a list.
+            for models in self._models:
+                models.relist.set()
+        return True
+
+    async def _follow(self, served: frozenset[Kind]) -> None:
+        """Watch optional APIs that have come, forget those that have gone, and look at every model again."""
+        for kind in self._served - served:
+            self._stop(kind)
+            _Sink(self._store, self._queue, kind, None).keep(set(), sys.maxsize)
+        for kind in served - self._served:
+            for reflector in self._reflect(kind):
+                await reflector.synced.wait()
+        self._served = served
+        log.info("watching models and %d kinds of children", len(served))
+        for key in self._store.primary_keys():
+            self._queue.add(key)
+
+    def _reflect(self, kind: Kind) -> list[Reflector]:
+        reflectors = []
+        sources: Sequence[_Models | _Ours] = (*self._models, *self._others)
+        for source in sources:
+            if source.kind != kind:
+                continue
+            sink = _Sink(self._store, self._queue, kind, source.namespace)
+            name = f"{kind.plural} in {source.namespace}" if source.namespace else kind.plural
+            reflector = Reflector(name, source, sink, self._settings.resync_seconds)
+            task = asyncio.create_task(reflector.run(), name=f"watch of {name}")
+            self._tasks.setdefault(kind, []).append(task)
+            reflectors.append(reflector)
+        return reflectors
+
+    def _stop(self, kind: Kind) -> None:
+        for task in self._tasks.pop(kind):
+            task.cancel()
+
+    async def _end_model_watch(self) -> None:
+        """Stop it, but do not wait for ever: its news are harmless."""
+        watch, self._model_watch = self._model_watch, None
+        if watch is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(watch.stop(), _END_SECONDS)
 
     async def _pause(self) -> None:
-        if self._watcher is None:
+        watch = self._model_watch
+        if watch is None:
             await asyncio.sleep(self._settings.discovery_seconds)
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._watcher.ended.wait(), self._settings.discovery_seconds)
-        if self._watcher.ended.is_set():
+            await asyncio.wait_for(watch.ended.wait(), self._settings.discovery_seconds)
+        if watch.ended.is_set():
             await asyncio.sleep(_RESTART_SECONDS)
 
-    def _make_watcher(self, found: frozenset[Kind]) -> Watcher:
-        kinds = {
-            kind: selector
-            for kind, selector in _SELECTORS.items()
-            if kind not in _DISCOVERED or kind in found
-        }
-        return Watcher(kinds, self._settings.namespaces, self._kube.credentials, self._take)
 
-    def _take(self, event: str | None, manifest: Mapping[str, Any]) -> None:
-        key = self._store.remove(manifest) if event == "DELETED" else self._store.put(manifest)
+@dataclass(frozen=True)
+class _Ours:
+    """The objects of one kind that have our label."""
+
+    kube: Kube
+    kind: Kind
+    namespace: str | None
+
+    def list(self) -> AsyncIterator[Chunk]:
+        return self.kube.list_chunks(self.kind, self.namespace, labels=_OURS)
+
+    def watch(self, version: int) -> AsyncGenerator[Sequence[bytes], None]:
+        return self.kube.watch(self.kind, self.namespace, version, labels=_OURS)
+
+
+@dataclass(frozen=True)
+class _Models:
+    """The models. kopf watches them, so that here they are only listed."""
+
+    kube: Kube
+    kind: Kind
+    namespace: str | None
+    relist: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def list(self) -> AsyncIterator[Chunk]:
+        return self.kube.list_chunks(self.kind, self.namespace)
+
+    async def watch(self, version: int) -> AsyncGenerator[Sequence[bytes], None]:
+        await self.relist.wait()
+        self.relist.clear()
+        raise Expired(f"the models are listed again after version {version}")
+        yield ()
+
+
+@dataclass(frozen=True)
+class _Sink:
+    """Puts the objects of one kind into the store, and the models that they belong to on the queue."""
+
+    store: Store
+    queue: WorkQueue[Key]
+    kind: Kind
+    namespace: str | None
+
+    def put(self, manifest: dict[str, Any], text: bytes = b"") -> None:
+        if self.kind == POD:
+            # A third of a pod, and of no use here: pods are never applied.
+            manifest["metadata"].pop("managedFields", None)
+            text = b""
+        key = self.store.put(manifest, text)
+        if key is None:
+            return
+        if self.kind == MODEL:
+            self.queue.add(key)
+        else:
+            self.queue.add_after(key, _GATHER_SECONDS)
+
+    def remove(self, manifest: Manifest) -> None:
+        key = self.store.remove(manifest)
         if key is not None:
-            self._enqueue(key)
+            self.queue.add(key)
 
-    async def _list(self, name: str, namespace: str | None) -> AsyncIterator[Chunk]:
-        kind = next(kind for kind in _SELECTORS if kind.full_name == name)
-        async for chunk in self._kube.list_chunks(kind, namespace, labels=_SELECTORS[kind]):
-            yield chunk
+    def keep(self, present: set[str], version: int) -> None:
+        namespaces = (self.namespace,) if self.namespace else ()
+        for key in self.store.vanished(self.kind.full_name, present, version, namespaces):
+            self.queue.add(key)
+
+    def take(self, event: str | None, manifest: dict[str, Any]) -> None:
+        """Take in an event of kopf's; the type is None for an object of its first list."""
+        if event == "DELETED":
+            self.remove(manifest)
+        else:
+            self.put(manifest)

@@ -10,7 +10,7 @@ from sirocco_operator.kube.kinds import MODEL, POD
 from sirocco_operator.metrics_api.documents import Problem
 from sirocco_operator.metrics_api.pods import Pods
 from sirocco_operator.metrics_api.selectors import parse
-from sirocco_operator.reconcile.master_secret import internal_key
+from sirocco_operator.reconcile.master_secret import derive_internal_key
 from sirocco_operator.watches import owner_of
 
 MASTER = bytes(32)
@@ -106,7 +106,7 @@ def test_a_pod_with_keys_is_asked_with_the_models_internal_key() -> None:
     volume = {"name": "internal", "secret": {"secretName": "mistral-internal"}}
     world.add_pod("open", "mistral")
     world.add_pod("with-keys", "mistral", spec={"volumes": [volume]})
-    key = internal_key(MASTER, Key("models", "mistral"), "uid-mistral")
+    key = derive_internal_key(MASTER, Key("models", "mistral"), "uid-mistral")
     assert [(pod, told) for pod, _, told in world.targets("mistral")] == [("open", None), ("with-keys", key)]
 
 

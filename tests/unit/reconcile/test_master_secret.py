@@ -3,7 +3,7 @@
 import re
 
 from sirocco_operator.controller.store import Key
-from sirocco_operator.reconcile.master_secret import internal_key
+from sirocco_operator.reconcile.master_secret import derive_internal_key
 
 MASTER = bytes(range(32))
 
@@ -11,13 +11,14 @@ MASTER = bytes(range(32))
 def test_a_key_is_always_the_same() -> None:
     # printf 'models/mistral/1-2' | openssl dgst -sha256 -mac HMAC -macopt hexkey:000102…1f -binary | base64
     assert (
-        internal_key(MASTER, Key("models", "mistral"), "1-2") == "fQ6N28sZDMjNuIqNTMnYPKcuuIfp7UKwBW0Zk72M63c"
+        derive_internal_key(MASTER, Key("models", "mistral"), "1-2")
+        == "fQ6N28sZDMjNuIqNTMnYPKcuuIfp7UKwBW0Zk72M63c"
     )
 
 
 def test_each_model_and_each_master_key_has_keys_of_its_own() -> None:
     keys = {
-        internal_key(master, Key(namespace, name), uid)
+        derive_internal_key(master, Key(namespace, name), uid)
         for master in (MASTER, bytes(32))
         for namespace in ("a", "b")
         for name in ("x", "y")
@@ -27,4 +28,4 @@ def test_each_model_and_each_master_key_has_keys_of_its_own() -> None:
 
 
 def test_a_key_has_256_bits() -> None:
-    assert re.fullmatch("[A-Za-z0-9_-]{43}", internal_key(MASTER, Key("a", "x"), "1"))
+    assert re.fullmatch("[A-Za-z0-9_-]{43}", derive_internal_key(MASTER, Key("a", "x"), "1"))

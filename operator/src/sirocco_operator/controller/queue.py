@@ -57,6 +57,9 @@ class WorkQueue(Generic[Key]):
         """Wait for a key; the caller must call `done` with it."""
         key = await self._waiting.get()
         self._dirty.discard(key)
+        # This pass sees what the delayed one was asked for.
+        if (timer := self._timers.pop(key, None)) is not None:
+            timer.cancel()
         self._processing.add(key)
         return key
 

@@ -35,6 +35,7 @@ class Identity:
 class _Entry:
     uid: str
     version: int
+    controller: str
     owner: Key | None
     text: bytes
 
@@ -74,8 +75,11 @@ class Store:
         # Uids of what was deleted: a list that began before must not bring them back. Uids never return.
         self._deleted: dict[str, None] = {}
 
-    def put(self, manifest: Manifest) -> Key | None:
-        """Take in a version of an object; the key to work on when it is news, else None."""
+    def put(self, manifest: Manifest, text: bytes = b"") -> Key | None:
+        """Take in a version of an object; the key to work on when it is news, else None.
+
+        `text` is the manifest as JSON, where the caller has it.
+        """
         metadata = manifest["metadata"]
         which, version, uid = identity(manifest), int(metadata["resourceVersion"]), str(metadata["uid"])
         known = self._entries.get(which)
@@ -86,8 +90,8 @@ class Store:
             self._disown(known.owner, which)
         if owner is not None and which.kind != self._primary_kind:
             self._belongings.setdefault(owner, set()).add(which)
-        text = json.dumps(manifest, separators=(",", ":")).encode()
-        self._entries[which] = _Entry(uid, version, owner, text)
+        text = text or json.dumps(manifest, separators=(",", ":")).encode()
+        self._entries[which] = _Entry(uid, version, controller_uid(manifest), owner, text)
         return owner or (known.owner if known else None)
 
     def remove(self, manifest: Manifest) -> Key | None:
@@ -114,9 +118,17 @@ class Store:
             self._bury(self._entries[which].uid)
         return [key for which in gone if (key := self._drop(which)) is not None]
 
+    def read(self, which: Identity) -> dict[str, Any] | None:
+        """An object, None when it is not known; what the reader changes stays out of the store."""
+        entry = self._entries.get(which)
+        if entry is None:
+            return None
+        manifest: dict[str, Any] = json.loads(entry.text)
+        return manifest
+
     def primary(self, key: Key) -> dict[str, Any] | None:
         """The primary object of a key."""
-        return self._read(Identity(self._primary_kind, key.namespace, key.name))
+        return self.read(Identity(self._primary_kind, key.namespace, key.name))
 
     def primary_keys(self) -> Iterator[Key]:
         """The keys of all primary objects."""
@@ -124,31 +136,21 @@ class Store:
             if which.kind == self._primary_kind:
                 yield Key(which.namespace, which.name)
 
-    def children(self, key: Key, uid: str) -> dict[Identity, dict[str, Any]]:
-        """The objects that the primary object with this uid controls, pods aside."""
-        found = {}
-        for which in self._belongings.get(key, ()):
-            if which.kind == self._pod_kind:
-                continue
-            child = self._read(which)
-            if child is not None and controller_uid(child) == uid:
-                found[which] = child
-        return found
+    def children(self, key: Key, uid: str) -> dict[Identity, int]:
+        """The objects that the primary object with this uid controls, pods aside, and their versions."""
+        return {
+            which: entry.version
+            for which in self._belongings.get(key, ())
+            if which.kind != self._pod_kind and (entry := self._entries[which]).controller == uid
+        }
 
     def pods(self, key: Key) -> list[dict[str, Any]]:
         """The pods of a primary object, by name."""
         names = [which for which in self._belongings.get(key, ()) if which.kind == self._pod_kind]
-        return [pod for which in sorted(names, key=lambda w: w.name) if (pod := self._read(which))]
+        return [pod for which in sorted(names, key=lambda w: w.name) if (pod := self.read(which))]
 
     def _key(self, which: Identity, manifest: Manifest) -> Key | None:
         return Key(which.namespace, which.name) if which.kind == self._primary_kind else self._owner(manifest)
-
-    def _read(self, which: Identity) -> dict[str, Any] | None:
-        entry = self._entries.get(which)
-        if entry is None:
-            return None
-        manifest: dict[str, Any] = json.loads(entry.text)
-        return manifest
 
     def _drop(self, which: Identity) -> Key | None:
         entry = self._entries.pop(which)

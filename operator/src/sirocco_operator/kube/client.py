@@ -1,18 +1,19 @@
-"""The API client: raw objects in and out. The only importer of `kubernetes`."""
+"""The API client: raw objects in and out."""
 
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio import client, config
 
-from sirocco_operator.controller.resync import Chunk
+from sirocco_operator.controller.reflector import Chunk
 from sirocco_operator.controller.store import Manifest
 from sirocco_operator.kube.errors import ApiError, api_error
 from sirocco_operator.kube.kinds import Kind, path_of, root_of
@@ -21,10 +22,16 @@ FIELD_MANAGER: Final = "sirocco-operator"
 
 _READ_SECONDS: Final = 30.0
 _WRITE_SECONDS: Final = 10.0
-_CHUNK: Final = 500
+# Objects in one answer of a list: parsed they take some 20 KiB each.
+_CHUNK: Final = 250
+_CONNECTION_ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError)
 _SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
-# Told of each call: verb, kind, HTTP status (0 without an answer).
+# How long the API server may hold a watch, and when the client takes a watch that goes on for dead.
+_WATCH_SECONDS: Final = 120
+_WATCH_CLIENT_SECONDS: Final = 135.0
+
+# Receives each call: verb, kind, HTTP status (0 without an answer).
 CallReport = Callable[[str, str, int], None]
 # Asked before each write: the longest that it may take, in seconds; raises when it may not begin.
 Guard = Callable[[], float]
@@ -59,6 +66,9 @@ class Kube:
         else:
             await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         configuration.retries = 0
+        # aiohttp would look for a proxy and a netrc file at each request, in a thread.
+        configuration.client_session_kwargs = {"trust_env": False}
+        configuration.proxy = configuration.proxy or _proxy_of(configuration.host)
         api = client.ApiClient(configuration)
         api.user_agent = FIELD_MANAGER
         return cls(api, report, guard)
@@ -129,10 +139,44 @@ class Kube:
                 return
             query["continue"] = metadata["continue"]
 
-    async def create(self, kind: Kind, manifest: Manifest) -> bool:
-        """Make an object; False when there is one of its name, which is left as it is."""
+    async def watch(
+        self, kind: Kind, namespace: str | None, version: int, labels: str = ""
+    ) -> AsyncGenerator[Sequence[bytes], None]:
+        """The events after a version, as lines of JSON, those that arrive together in one batch.
+
+        Ends when the API server ends it, after two minutes at most; raises ApiError.
+        """
+        query = {
+            "watch": "true",
+            "resourceVersion": str(version),
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(_WATCH_SECONDS),
+        }
+        if labels:
+            query["labelSelector"] = labels
+        status = 0
         try:
-            await self._call(
+            response = await self._request(
+                "GET", path_of(kind, namespace), query, seconds=_WATCH_CLIENT_SECONDS
+            )
+            status = response.status
+            async with response:
+                if status >= 400:
+                    raise api_error(status, await response.read(), response.headers.get("Retry-After", ""))
+                rest = b""
+                async for part in response.content.iter_any():
+                    *lines, rest = (rest + part).split(b"\n")
+                    if lines:
+                        yield lines
+        except _CONNECTION_ERRORS as error:
+            raise _unreachable(error) from error
+        finally:
+            self._report("watch", kind.kind, status)
+
+    async def create(self, kind: Kind, manifest: Manifest) -> dict[str, Any] | None:
+        """Make an object and return it; None when there is one of its name, which is left as it is."""
+        try:
+            return await self._call(
                 "POST",
                 path_of(kind, manifest["metadata"]["namespace"]),
                 query={"fieldManager": FIELD_MANAGER},
@@ -142,25 +186,18 @@ class Kube:
             )
         except ApiError as error:
             if error.reason == "AlreadyExists":
-                return False
+                return None
             raise
-        return True
 
     async def apply(
         self, kind: Kind, manifest: Manifest, *, force: bool, dry_run: bool = False
-    ) -> tuple[dict[str, Any], bool]:
-        """Server-side apply; the object as it is then, and whether it was created."""
+    ) -> dict[str, Any]:
+        """Server-side apply; the object as it is then."""
         metadata = manifest["metadata"]
         query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
         if dry_run:
             query["dryRun"] = "All"
-        created = False
-
-        def answered(status: int) -> None:
-            nonlocal created
-            created = status == 201
-
-        applied = await self._call(
+        return await self._call(
             "PATCH",
             path_of(kind, metadata["namespace"], metadata["name"]),
             query=query,
@@ -168,38 +205,31 @@ class Kube:
             content_type="application/apply-patch+yaml",
             kind=kind,
             verb="apply",
-            answered=answered,
         )
-        return applied, created
 
-    async def replace(self, kind: Kind, manifest: Manifest) -> dict[str, Any]:
-        """Overwrite an object with what is wanted, whole lists at once.
+    async def merge(self, kind: Kind, manifest: Manifest) -> dict[str, Any]:
+        """Merge a manifest into an object: maps are merged, lists replaced as a whole."""
+        return await self._patch(kind, manifest["metadata"], manifest, "application/merge-patch+json")
 
-        The fields written so are not kept as owned: only what is applied is, else they could never go again.
-        """
-        metadata = manifest["metadata"]
-        path = path_of(kind, metadata["namespace"], metadata["name"])
-        query = {"fieldManager": FIELD_MANAGER}
-        content_type = "application/merge-patch+json"
-        patched = await self._call(
-            "PATCH", path, query=query, body=manifest, content_type=content_type, kind=kind, verb="patch"
-        )
-        now = patched["metadata"]
-        steps: list[dict[str, Any]] = [
-            {"op": "remove", "path": f"/metadata/managedFields/{index}"}
-            for index, entry in enumerate(now.get("managedFields") or ())
-            if entry["manager"] == FIELD_MANAGER and entry["operation"] == "Update"
+    async def set_managed_fields(
+        self, kind: Kind, live: Manifest, entries: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """Replace an object's managedFields; raises ApiError 409 or 422 when it has changed since `live`."""
+        metadata = live["metadata"]
+        steps = [
+            {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+            {"op": "replace", "path": "/metadata/managedFields", "value": list(entries)},
         ]
-        if not steps:
-            return patched
-        unchanged = {"op": "test", "path": "/metadata/resourceVersion", "value": now["resourceVersion"]}
-        content_type = "application/json-patch+json"
+        return await self._patch(kind, metadata, steps, "application/json-patch+json")
+
+    async def _patch(
+        self, kind: Kind, metadata: Mapping[str, Any], body: Mapping[str, Any] | list[Any], content_type: str
+    ) -> dict[str, Any]:
         return await self._call(
             "PATCH",
-            path,
-            query=query,
-            # From the last on: each step moves what comes after it.
-            body=[unchanged, *reversed(steps)],
+            path_of(kind, metadata["namespace"], metadata["name"]),
+            query={"fieldManager": FIELD_MANAGER},
+            body=body,
             content_type=content_type,
             kind=kind,
             verb="patch",
@@ -243,7 +273,7 @@ class Kube:
 
         `path` may end with a query.
         """
-        return await self._send(method, path, {}, body, content_type, kind, verb, seconds, None)
+        return await self._send(method, path, {}, body, content_type, kind, verb, seconds)
 
     async def _call(
         self,
@@ -255,10 +285,9 @@ class Kube:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | list[Any] | None = None,
         content_type: str = "application/json",
-        answered: Callable[[int], None] | None = None,
     ) -> dict[str, Any]:
         seconds = _READ_SECONDS if method == "GET" else min(_WRITE_SECONDS, self._guard())
-        return await self._send(method, path, query or {}, body, content_type, kind, verb, seconds, answered)
+        return await self._send(method, path, query or {}, body, content_type, kind, verb, seconds)
 
     async def _send(
         self,
@@ -270,34 +299,56 @@ class Kube:
         kind: Kind,
         verb: str,
         seconds: float,
-        answered: Callable[[int], None] | None,
     ) -> dict[str, Any]:
-        url = f"{self._api.configuration.host}{path}"
-        if query:
-            url = f"{url}?{urlencode(query)}"
         status = 0
         try:
-            response = await self._api.rest_client.request(  # type: ignore[no-untyped-call]
-                method,
-                url,
-                headers=await self._headers(content_type),
-                body=body,
-                _request_timeout=aiohttp.ClientTimeout(total=seconds),
-            )
+            response = await self._request(method, path, query, body, content_type, seconds=seconds)
             content = await response.read()
             status = response.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ApiError(0, f"the API server cannot be reached: {error or type(error).__name__}") from error
+        except _CONNECTION_ERRORS as error:
+            raise _unreachable(error) from error
         finally:
             self._report(verb, kind.kind, status)
         if status >= 400:
             raise api_error(status, content, response.headers.get("Retry-After", ""))
-        if answered is not None:
-            answered(status)
         answer: dict[str, Any] = json.loads(content)
         return answer
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | list[Any] | None = None,
+        content_type: str = "application/json",
+        *,
+        seconds: float,
+    ) -> aiohttp.ClientResponse:
+        url = f"{self._api.configuration.host}{path}"
+        if query:
+            url = f"{url}?{urlencode(query)}"
+        answer = await self._api.rest_client.request(  # type: ignore[no-untyped-call]
+            method,
+            url,
+            headers=await self._headers(content_type),
+            body=body,
+            _request_timeout=aiohttp.ClientTimeout(total=seconds),
+        )
+        response: aiohttp.ClientResponse = answer.response
+        return response
 
     async def _headers(self, content_type: str) -> dict[str, str]:
         headers = {"Accept": "application/json", "Content-Type": content_type, **self._api.default_headers}
         await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
         return headers
+
+
+def _proxy_of(server: str) -> str | None:
+    """The proxy that the environment names for the API server."""
+    parts = urlsplit(server)
+    proxy = getproxies().get(parts.scheme)
+    return proxy if proxy and not proxy_bypass(parts.netloc) else None
+
+
+def _unreachable(error: Exception) -> ApiError:
+    return ApiError(0, f"the API server cannot be reached: {str(error) or type(error).__name__}")

@@ -11,7 +11,7 @@ from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.metrics_api.documents import Problem
 from sirocco_operator.metrics_api.scraper import Target, target_url
 from sirocco_operator.metrics_api.selectors import Requirement, only_value
-from sirocco_operator.reconcile.master_secret import internal_key
+from sirocco_operator.reconcile.master_secret import derive_internal_key
 from sirocco_operator.status import pods
 
 
@@ -42,7 +42,7 @@ class Pods:
         ready = [pod for pod in self._store.pods(model) if _takes_requests(pod)]
         key: str | None = None
         if any(_has_key(pod, model) for pod in ready):
-            key = internal_key(await self._master(), model, owner["metadata"]["uid"])
+            key = derive_internal_key(await self._master(), model, owner["metadata"]["uid"])
         return [
             Target(
                 pod=pod["metadata"]["name"],

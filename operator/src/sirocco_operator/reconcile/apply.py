@@ -11,7 +11,8 @@ from sirocco_operator.controller.worker import Retry
 from sirocco_operator.kube.client import FIELD_MANAGER, Kube
 from sirocco_operator.kube.errors import ApiError
 from sirocco_operator.kube.kinds import DEPLOYMENT, Kind
-from sirocco_operator.reconcile.diff import difference
+from sirocco_operator.reconcile.diff import difference, with_digest
+from sirocco_operator.reconcile.ownership import as_applied, without_updates
 from sirocco_operator.status.observed import Refusal, RefusalCause
 
 log = logging.getLogger(__name__)
@@ -53,15 +54,19 @@ class Applier:
         owner_uid: str,
         known: Manifest | None,
         fit: Callable[[Manifest, Manifest], Manifest] | None = None,
-    ) -> dict[str, Any] | Manifest:
+    ) -> Manifest:
         """Make the child as wanted and return it as it is then.
 
         `known` is the child as the store has it; `fit` gets what is wanted and what is there, and returns
         what is wanted then. Raises Refused, Unserved, Retry, or ApiError on an outage.
         """
-        live = known if known is not None else await self._read(kind, wanted, owner_uid)
+        wanted = with_digest(wanted)
+        live = known
         if live is None:
-            return await self._create(kind, wanted)
+            created = await self._create(kind, wanted)
+            if created is not None:
+                return created
+            live = await self._read(kind, wanted, owner_uid)
         if live["metadata"].get("deletionTimestamp"):
             raise Retry(
                 f"{kind.kind} {wanted['metadata']['name']} is being deleted, it is made again then", 1
@@ -81,51 +86,39 @@ class Applier:
         """
         _, name = _names(manifest)
         try:
-            return await self._kube.create(kind, manifest)
+            return await self._kube.create(kind, manifest) is not None
         except ApiError as error:
             raise _refused(error, kind, name) from error
 
-    async def _read(self, kind: Kind, wanted: Manifest, owner_uid: str) -> dict[str, Any] | None:
-        namespace, name = _names(wanted)
-        live = await self._kube.get(kind, namespace, name)
-        if live is not None and controller_uid(live) != owner_uid:
-            raise Refused(
-                Refusal(
-                    RefusalCause.NAME_CONFLICT,
-                    kind.kind,
-                    name,
-                    f"a {kind.kind} named {name} exists and belongs to somebody else",
-                )
-            )
-        return live
-
-    async def _create(self, kind: Kind, wanted: Manifest) -> dict[str, Any]:
+    async def _create(self, kind: Kind, wanted: Manifest) -> dict[str, Any] | None:
         if kind == DEPLOYMENT and _image_volumes(wanted):
             await self._try_image_volumes(kind, wanted)
         namespace, name = _names(wanted)
         log.info("%s %s/%s is created", kind.kind, namespace, name)
         try:
-            applied, created = await self._kube.apply(kind, wanted, force=False)
+            return await self._kube.create(kind, wanted)
         except ApiError as error:
             raise _refused(error, kind, name) from error
-        if not created and _has_other_managers(applied):
-            # Somebody made an object of this name since it was looked for: let go of it again.
-            bare = {
-                "apiVersion": kind.api_version,
-                "kind": kind.kind,
-                "metadata": {"name": name, "namespace": namespace, "uid": applied["metadata"]["uid"]},
-            }
-            await self._kube.apply(kind, bare, force=False)
-            raise Retry(f"{kind.kind} {name} was made by somebody else meanwhile")
-        return applied
+
+    async def _read(self, kind: Kind, wanted: Manifest, owner_uid: str) -> dict[str, Any]:
+        """The object that has the child's name already; raises Refused when it is somebody else's."""
+        namespace, name = _names(wanted)
+        live = await self._kube.get(kind, namespace, name)
+        if live is None:
+            raise Retry(f"{kind.kind} {name} was deleted while it was created", 0.1)
+        if controller_uid(live) != owner_uid:
+            message = f"a {kind.kind} named {name} exists and belongs to somebody else"
+            raise Refused(Refusal(RefusalCause.NAME_CONFLICT, kind.kind, name, message))
+        return live
 
     async def _update(self, kind: Kind, wanted: Manifest, live: Manifest) -> dict[str, Any]:
         uid = live["metadata"]["uid"]
+        live = await self._own_by_apply(kind, live)
         pinned = {**wanted, "metadata": {**wanted["metadata"], "uid": uid}}
         if kind == DEPLOYMENT and _image_volumes(wanted) - _image_volumes(live):
             await self._try_image_volumes(kind, pinned)
         try:
-            applied, _ = await self._kube.apply(kind, pinned, force=True)
+            applied = await self._kube.apply(kind, pinned, force=True)
         except ApiError as error:
             if error.status == 409:
                 # The uid or the version is another: the child is not what the store last saw.
@@ -138,6 +131,19 @@ class Applier:
         else:
             self._settled.pop(uid, None)
         return applied
+
+    async def _own_by_apply(self, kind: Kind, live: Manifest) -> Manifest:
+        """Before the first apply: what the create wrote is owned as if it had been applied."""
+        entries = as_applied(live, FIELD_MANAGER)
+        if entries is None:
+            return live
+        namespace, name = _names(live)
+        try:
+            return await self._kube.set_managed_fields(kind, live, entries)
+        except ApiError as error:
+            if error.status in (409, 422):
+                raise Retry(f"{kind.kind} {namespace}/{name} was changed meanwhile", 0.1) from error
+            raise _refused(error, kind, name) from error
 
     async def _overwrite(
         self, kind: Kind, pinned: Manifest, live: Manifest, error: ApiError
@@ -153,8 +159,10 @@ class Applier:
             raise Retry(f"{kind.kind} {name} is made again, a field that cannot change was changed", 0.5)
         log.warning("%s %s/%s is overwritten: %s", kind.kind, namespace, name, error.message)
         try:
-            await self._kube.replace(kind, pinned)
-            applied, _ = await self._kube.apply(kind, pinned, force=True)
+            merged = await self._kube.merge(kind, pinned)
+            # What a merge writes is not owned: only what is applied can go again.
+            await self._kube.set_managed_fields(kind, merged, without_updates(merged, FIELD_MANAGER))
+            applied = await self._kube.apply(kind, pinned, force=True)
         except ApiError as second:
             raise _refused(second, kind, name) from second
         return applied
@@ -163,7 +171,7 @@ class Applier:
         _, name = _names(wanted)
         unsupported = Refusal(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED, kind.kind, name)
         try:
-            tried, _ = await self._kube.apply(kind, wanted, force="uid" in wanted["metadata"], dry_run=True)
+            tried = await self._kube.apply(kind, wanted, force="uid" in wanted["metadata"], dry_run=True)
         except ApiError as error:
             # An API server without the feature drops the source, and then misses one.
             if error.status == 422 and "must specify a volume type" in error.message:
@@ -189,13 +197,6 @@ def _digest(manifest: Manifest) -> str:
 def _image_volumes(deployment: Manifest) -> set[str]:
     template: Mapping[str, Any] = deployment.get("spec", {}).get("template", {}).get("spec", {})
     return {volume["name"] for volume in template.get("volumes") or () if volume.get("image")}
-
-
-def _has_other_managers(manifest: Manifest) -> bool:
-    return any(
-        entry.get("manager") != FIELD_MANAGER and not entry.get("subresource")
-        for entry in manifest["metadata"].get("managedFields") or ()
-    )
 
 
 def _is_immutable(error: ApiError) -> bool:

@@ -1,18 +1,22 @@
 """Whether an object must be applied again: its owned fields or their values are not what is wanted.
 
-Two rules: (a) the leaf paths that are wanted differ from those of our manager's entry in `managedFields`, so
-that a field that is no longer wanted is removed, also after a restart; (b) a wanted value differs from the
-live one, quantities in any spelling and empty values aside. How lists merge is read from `managedFields`
-itself: https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
+Two rules. (a) The leaf paths that are wanted differ from those that our manager applied: a field that is no
+longer wanted is removed, also after a restart. (b) A wanted value differs from the live one, quantities in
+any spelling and empty values aside. Rule (a) cannot hold for an object that was created and never applied,
+whose owned fields include the API server's defaults: there `with_digest` makes a removed field a changed
+value. How lists merge is read from `managedFields` itself:
+https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+from sirocco_operator.controller.store import Manifest
 from sirocco_operator.kube.quantity import canonical
-
-Manifest = Mapping[str, Any]
+from sirocco_operator.reconcile.ownership import ownership
 
 # Fields whose values, or whose maps' values, are quantities.
 _QUANTITY_FIELDS: Final = frozenset(
@@ -21,87 +25,100 @@ _QUANTITY_FIELDS: Final = frozenset(
 _IDENTITY: Final = frozenset({"name", "namespace", "uid", "resourceVersion"})
 
 
+# Holds the digest of the manifest that an object was last written from.
+DIGEST_ANNOTATION: Final = "inference.sirocco.dev/manifest-digest"
+
+
+def with_digest(manifest: Manifest) -> dict[str, Any]:
+    """The manifest with an annotation that changes with it."""
+    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:32]
+    metadata = manifest["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), DIGEST_ANNOTATION: digest}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+
+
 def difference(wanted: Manifest, live: Manifest, manager: str) -> str | None:
     """The first path at which `live` must be applied again as `manager`; None when it is as wanted."""
-    fields = owned_fields(live, manager)
-    if fields is None:
+    owned = ownership(live, manager)
+    if owned is None:
         return "managedFields"
     body = {key: value for key, value in wanted.items() if key not in ("apiVersion", "kind")}
     body["metadata"] = {key: value for key, value in wanted["metadata"].items() if key not in _IDENTITY}
-    return _compare(body, live, fields, "", False)
+    return _Comparison(owned.applied).compare(body, live, owned.fields, "")
 
 
-def owned_fields(live: Manifest, manager: str) -> Mapping[str, Any] | None:
-    """The tree of fields (FieldsV1) that `manager` applied; None when it applied nothing."""
-    for entry in live["metadata"].get("managedFields") or ():
-        if (
-            entry.get("manager") == manager
-            and entry.get("operation") == "Apply"
-            and not entry.get("subresource")
-        ):
-            fields: Mapping[str, Any] = entry.get("fieldsV1") or {}
-            return fields
-    return None
+@dataclass(frozen=True)
+class _Comparison:
+    """Walks what is wanted, what is live, and the owned fields side by side.
 
+    `applied`: the fields are owned by an apply. Those owned by a create have the API server's defaults too.
+    """
 
-def _compare(wanted: Any, live: Any, fields: Mapping[str, Any], path: str, quantity: bool) -> str | None:
-    below = _below(fields)
-    if not below:
-        # A leaf, or a list or map that is replaced as a whole.
-        return None if _equal(wanted, live, quantity) else path
-    if isinstance(wanted, Mapping):
-        return _compare_map(wanted, live, below, path, quantity)
-    if isinstance(wanted, list | tuple):
-        return _compare_list(wanted, live, below, path)
-    return path
+    applied: bool
 
-
-def _compare_map(
-    wanted: Manifest, live: Any, fields: Mapping[str, Any], path: str, quantity: bool
-) -> str | None:
-    if not isinstance(live, Mapping):
+    def compare(
+        self, wanted: Any, live: Any, fields: Mapping[str, Any], path: str, quantity: bool = False
+    ) -> str | None:
+        below = _below(fields)
+        if not below:
+            # A leaf, or a list or map that is replaced as a whole.
+            return None if _equal(wanted, live, quantity) else path
+        if isinstance(wanted, Mapping):
+            return self._compare_map(wanted, live, below, path, quantity)
+        if isinstance(wanted, list | tuple):
+            return self._compare_list(wanted, live, below, path)
         return path
-    names = {key.removeprefix("f:") for key in fields}
-    for name in sorted(names):
-        # An empty value that is wanted is as good as none, but owns nothing below.
-        if _empty(wanted.get(name)) and (name not in wanted or _below(fields[f"f:{name}"])):
-            return f"{path}.{name}"
-    for name, value in wanted.items():
-        if _empty(value):
-            if isinstance(value, str) and live.get(name):
-                return f"{path}.{name}"
-            continue
-        if name not in names:
-            return f"{path}.{name}"
-        differs = _compare(
-            value,
-            live.get(name),
-            fields[f"f:{name}"],
-            f"{path}.{name}",
-            quantity or name in _QUANTITY_FIELDS,
-        )
-        if differs is not None:
-            return differs
-    return None
 
-
-def _compare_list(wanted: Sequence[Any], live: Any, fields: Mapping[str, Any], path: str) -> str | None:
-    if not isinstance(live, list) or len(fields) != len(wanted):
-        return path
-    remaining = list(wanted)
-    for key, below in fields.items():
-        kind, _, text = key.partition(":")
-        if kind not in ("k", "v"):
+    def _compare_map(
+        self, wanted: Manifest, live: Any, fields: Mapping[str, Any], path: str, quantity: bool
+    ) -> str | None:
+        if not isinstance(live, Mapping):
             return path
-        identity = json.loads(text)
-        ours = _find(remaining, identity, kind == "k")
-        theirs = _find(live, identity, kind == "k")
-        if ours is None or theirs is None:
-            return f"{path}[{text}]"
-        remaining.remove(ours)
-        if kind == "k" and (differs := _compare(ours, theirs, below, f"{path}[{text}]", False)) is not None:
-            return differs
-    return None
+        names = {key.removeprefix("f:") for key in fields}
+        for name in sorted(names) if self.applied else ():
+            # An empty value that is wanted is as good as none, but owns nothing below.
+            if _empty(wanted.get(name)) and (name not in wanted or _below(fields[f"f:{name}"])):
+                return f"{path}.{name}"
+        for name, value in wanted.items():
+            if _empty(value):
+                if isinstance(value, str) and live.get(name):
+                    return f"{path}.{name}"
+                continue
+            if name not in names:
+                return f"{path}.{name}"
+            differs = self.compare(
+                value,
+                live.get(name),
+                fields[f"f:{name}"],
+                f"{path}.{name}",
+                quantity or name in _QUANTITY_FIELDS,
+            )
+            if differs is not None:
+                return differs
+        return None
+
+    def _compare_list(
+        self, wanted: Sequence[Any], live: Any, fields: Mapping[str, Any], path: str
+    ) -> str | None:
+        if not isinstance(live, list) or len(fields) != len(wanted):
+            return path
+        remaining = list(wanted)
+        for key, below in fields.items():
+            kind, _, text = key.partition(":")
+            if kind not in ("k", "v"):
+                return path
+            identity = json.loads(text)
+            ours = _find(remaining, identity, kind == "k")
+            theirs = _find(live, identity, kind == "k")
+            if ours is None or theirs is None:
+                return f"{path}[{text}]"
+            remaining.remove(ours)
+            if (
+                kind == "k"
+                and (differs := self.compare(ours, theirs, below, f"{path}[{text}]", False)) is not None
+            ):
+                return differs
+        return None
 
 
 def _find(items: Sequence[Any], identity: Any, keyed: bool) -> Any | None:

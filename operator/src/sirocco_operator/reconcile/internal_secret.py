@@ -16,7 +16,7 @@ from sirocco_operator.children.serving_config import has_keys
 from sirocco_operator.controller.store import Key, Manifest
 from sirocco_operator.kube.kinds import SECRET
 from sirocco_operator.reconcile.apply import Applier
-from sirocco_operator.reconcile.master_secret import internal_key
+from sirocco_operator.reconcile.master_secret import derive_internal_key
 
 log = logging.getLogger(__name__)
 
@@ -24,20 +24,20 @@ log = logging.getLogger(__name__)
 _TAKEN_SECONDS: Final = 30.0
 
 
-class InternalKeys:
-    """Sees to the internal key of every model that has keys."""
+class InternalSecrets:
+    """Keeps the Secret of every model that has keys."""
 
     def __init__(
         self,
         applier: Applier,
         master: Callable[[], Awaitable[bytes]],
-        look_seconds: float,
+        check_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """No watch tells that a Secret was deleted: each is looked for every `look_seconds`."""
+        """No watch tells that a Secret was deleted: each is looked for every `check_seconds`."""
         self._applier = applier
         self._master = master
-        self._look_seconds = look_seconds
+        self._check_seconds = check_seconds
         self._clock = clock
         # The uid of a model whose Secret was there, and when it is looked for again.
         self._due: dict[Key, tuple[str, float]] = {}
@@ -54,17 +54,17 @@ class InternalKeys:
         known, due = self._due.get(key, ("", now))
         if known == uid and due > now:
             return due - now
-        manifest = build_internal_secret(model, internal_key(await self._master(), key, uid))
+        manifest = build_internal_secret(model, derive_internal_key(await self._master(), key, uid))
         created = await self._applier.create_once(SECRET, manifest)
         if created:
             log.info("Secret %s/%s is created", key.namespace, manifest["metadata"]["name"])
-        wait = self._look_seconds
+        wait = self._check_seconds
         if not created and known != uid:
             wait = min(wait, _TAKEN_SECONDS)
         self._due[key] = (uid, now + wait)
         return wait
 
-    def doubt(self, key: Key, model: InferenceModel, events: Sequence[Manifest]) -> None:
+    def recheck(self, key: Key, model: InferenceModel, events: Sequence[Manifest]) -> None:
         """Look for the Secret at the next call already, if a pod could not mount it."""
         missing = f'secret "{internal_secret_name(model.metadata.name)}" not found'
         if any(missing in str(event.get("message", "")) for event in events):

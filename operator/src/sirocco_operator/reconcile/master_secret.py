@@ -25,14 +25,14 @@ _KEPT_SECONDS: Final = 60.0
 _SECONDS: Final = 10.0
 
 
-def internal_key(master: bytes, model: Key, uid: str) -> str:
+def derive_internal_key(master: bytes, model: Key, uid: str) -> str:
     """A model's internal key: HMAC-SHA256 of its namespace, name and uid, 43 characters of base64url."""
     message = f"{model.namespace}/{model.name}/{uid}".encode()
     digest = hmac.new(master, message, hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-class MasterKey:
+class MasterSecret:
     """The Secret in the operator's namespace: written once, by the replica that misses it first."""
 
     def __init__(self, kube: Kube, namespace: str, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,7 +1,8 @@
-"""One level-triggered pass for one model: read, build, diff, apply, prune, observe, tell."""
+"""One level-triggered pass for one model: read, build, diff, apply, prune, observe, status."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -9,18 +10,24 @@ from typing import Any, Final
 from sirocco_operator.api.parse import InvalidResource, parse
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.build import build_children
-from sirocco_operator.controller.store import Key, Manifest, Store, identity
+from sirocco_operator.controller.store import Identity, Key, Manifest, Store, identity
 from sirocco_operator.controller.worker import Done, Retry
 from sirocco_operator.kube.client import FIELD_MANAGER, Kube
 from sirocco_operator.kube.errors import ApiError
-from sirocco_operator.kube.kinds import AUTOSCALER_KINDS, CHILD_KINDS, DEPLOYMENT, MODEL, Kind
+from sirocco_operator.kube.kinds import (
+    AUTOSCALER_KINDS,
+    CHILD_KINDS,
+    DEPLOYMENT,
+    HORIZONTAL_POD_AUTOSCALER,
+    MODEL,
+    Kind,
+)
 from sirocco_operator.reconcile.apply import Applier, Refused, Unserved
 from sirocco_operator.reconcile.handover import hand_over
-from sirocco_operator.reconcile.internal_secret import InternalKeys
-from sirocco_operator.reconcile.master_secret import MasterKey
-from sirocco_operator.reconcile.providers import ProviderWatch
-from sirocco_operator.reconcile.scaling import ScalingObserver
-from sirocco_operator.reconcile.surroundings import Observer
+from sirocco_operator.reconcile.internal_secret import InternalSecrets
+from sirocco_operator.reconcile.master_secret import MasterSecret
+from sirocco_operator.reconcile.scaling import MetricsProviders, ScalingReader
+from sirocco_operator.reconcile.surroundings import SurroundingsReader
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.compute import compute, invalid
 from sirocco_operator.status.figures import ModelFigures, figures
@@ -32,14 +39,31 @@ log = logging.getLogger(__name__)
 REFUSED_SECONDS: Final = 5.0
 
 _KINDS: Final = {kind.full_name: kind for kind in CHILD_KINDS}
-_AUTOSCALERS: Final = {name for name, kind in _KINDS.items() if kind in AUTOSCALER_KINDS}
-# Told of each pass: how the model is, None when it is gone.
+_AUTOSCALERS: Final = {kind.full_name for kind in AUTOSCALER_KINDS}
+# Receives how the model is after each pass, None when it is gone.
 ModelReport = Callable[[Key, ModelFigures | None], None]
 
 
 def utc_now() -> str:
     """The time in UTC as Kubernetes writes it, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What the children of a model are built from."""
+
+    uid: str
+    generation: int
+    available: frozenset[Kind]
+
+
+@dataclass(frozen=True)
+class _Converged:
+    """The children were as wanted for this request, in these versions."""
+
+    request: _Request
+    versions: Mapping[Identity, int]
 
 
 class Reconciler:
@@ -51,28 +75,30 @@ class Reconciler:
         store: Store,
         settings: Settings,
         available: Callable[[], frozenset[Kind]],
-        observer: Observer,
-        providers: ProviderWatch,
+        surroundings: SurroundingsReader,
+        providers: MetricsProviders,
         report: ModelReport,
     ) -> None:
         self._kube = kube
         self._store = store
         self._settings = settings
         self._available = available
-        self._observer = observer
+        self._surroundings = surroundings
         self._report = report
         self._applier = Applier(kube, store.remove)
-        self._scaling = ScalingObserver(kube, settings, available, providers)
-        self._internal_keys = InternalKeys(
-            self._applier, MasterKey(kube, settings.namespace).get, settings.resync_seconds
+        self._scaling = ScalingReader(kube, settings, available, providers)
+        self._internal_secrets = InternalSecrets(
+            self._applier, MasterSecret(kube, settings.namespace).get, settings.resync_seconds
         )
+        self._converged: dict[Key, _Converged] = {}
 
     async def __call__(self, key: Key) -> Done:
         """Bring one model to its wanted state; raises Retry when that has to wait."""
         raw = self._store.primary(key)
         if raw is None or raw["metadata"].get("deletionTimestamp"):
-            self._observer.forget(key)
-            self._internal_keys.forget(key)
+            self._surroundings.forget(key)
+            self._internal_secrets.forget(key)
+            self._converged.pop(key, None)
             self._report(key, None)
             return Done()
         try:
@@ -89,32 +115,30 @@ class Reconciler:
         except InvalidResource as error:
             status = invalid(raw["metadata"], str(error), previous, utc_now())
             self._report(key, figures(status, Observed(pods=self._store.pods(key))))
-            return Done(0 if await self._tell(key, raw, previous, status) else None)
+            return Done(0 if await self._write_status(key, raw, previous, status) else None)
         keys_after: float | None = None
-        children: list[Manifest]
         try:
             # Before the children: pods that mount it wait for it.
-            keys_after = await self._internal_keys.ensure(key, model)
+            keys_after = await self._internal_secrets.ensure(key, model)
+            await self._converge(key, model)
+            refusals: Sequence[Refusal] = ()
         except Refused as refused:
-            known = self._store.children(key, model.metadata.uid)
-            children, refusals = [*known.values()], [refused.refusal]
-        else:
-            children, refusals = await self._converge(key, model)
+            refusals = [refused.refusal]
         pods = self._store.pods(key)
-        around = await self._observer.look(key, pods)
-        self._internal_keys.doubt(key, model, around.events)
+        around = await self._surroundings.read(key, pods)
+        self._internal_secrets.recheck(key, model, around.events)
         observed = Observed(
-            deployment=next((child for child in children if child["kind"] == DEPLOYMENT.kind), None),
+            deployment=self._child(key, model, DEPLOYMENT),
             pods=pods,
             events=around.events,
             nodes=around.nodes,
             downloads=around.downloads or {},
             refusals=refusals,
-            scaling=await self._scaling.look(model, children),
+            scaling=await self._scaling.read(model, self._child(key, model, HORIZONTAL_POD_AUTOSCALER)),
         )
         status = compute(model, observed, previous, utc_now())
         self._report(key, figures(status, observed))
-        overtaken = await self._tell(key, raw, previous, status)
+        overtaken = await self._write_status(key, raw, previous, status)
         again = [
             0 if overtaken else None,
             around.again_after,
@@ -124,54 +148,75 @@ class Reconciler:
         ]
         return Done(min((each for each in again if each is not None), default=None))
 
-    async def _converge(self, key: Key, model: InferenceModel) -> tuple[list[Manifest], list[Refusal]]:
-        """The children as they are now, and why one could not be written.
+    async def _converge(self, key: Key, model: InferenceModel) -> None:
+        """Bring the children to what is wanted; raises Refused when one cannot be written.
 
         Children are written in the order in which they need each other: after a refusal nothing more is.
         """
         uid = model.metadata.uid
+        request = _Request(uid, model.metadata.generation, self._available())
         known = self._store.children(key, uid)
+        before = self._converged.pop(key, None)
+        verified = before.versions if before is not None and before.request == request else None
+        if verified == known:
+            self._converged[key] = _Converged(request, known)
+            return
         wanted = {
             identity(manifest): manifest
-            for manifest in build_children(model, self._settings, self._available())
+            for manifest in build_children(model, self._settings, request.available)
         }
         # First, so that two autoscalers never pull at one Deployment, nor one at a fixed count.
         unwanted = [which for which in known if which not in wanted]
-        await self._prune([known[which] for which in unwanted if which.kind in _AUTOSCALERS])
-        children: list[Manifest] = []
+        await self._prune([which for which in unwanted if which.kind in _AUTOSCALERS])
+        versions: dict[Identity, int] = {}
         for which, manifest in wanted.items():
-            kind, fit = _KINDS[which.kind], None
-            if kind == DEPLOYMENT and model.spec.autoscaling is not None:
-                fit = partial(hand_over, autoscaling=model.spec.autoscaling, manager=FIELD_MANAGER)
-            try:
-                child = await self._applier.converge(kind, manifest, uid, known.get(which), fit)
-            except Refused as refused:
-                found = [
-                    known[each] for each in wanted if each in known and each not in map(identity, children)
-                ]
-                return [*children, *found], [refused.refusal]
-            except Unserved as reason:
-                # As in a cluster without it; discovery will tell, too.
-                log.info("%s: left out, its API goes away: %s", key, reason)
-                continue
-            self._store.put(child)
-            children.append(child)
-        await self._prune([known[which] for which in unwanted if which.kind not in _AUTOSCALERS])
-        return children, []
+            version = known.get(which)
+            if version is None or version != (verified or {}).get(which):
+                version = await self._converge_child(key, model, which, manifest)
+            if version is not None:
+                versions[which] = version
+        await self._prune([which for which in unwanted if which.kind not in _AUTOSCALERS])
+        self._converged[key] = _Converged(request, versions)
 
-    async def _prune(self, unwanted: Sequence[Manifest]) -> None:
+    async def _converge_child(
+        self, key: Key, model: InferenceModel, which: Identity, manifest: Manifest
+    ) -> int | None:
+        """Bring one child to what is wanted; its version then, None where the cluster gives up its API."""
+        kind, fit = _KINDS[which.kind], None
+        if kind == DEPLOYMENT and model.spec.autoscaling is not None:
+            fit = partial(hand_over, autoscaling=model.spec.autoscaling, manager=FIELD_MANAGER)
+        uid = model.metadata.uid
+        known = self._store.read(which) if which in self._store.children(key, uid) else None
+        try:
+            child = await self._applier.converge(kind, manifest, uid, known, fit)
+        except Unserved as reason:
+            # As in a cluster without it; discovery will tell, too.
+            log.info("%s: left out, its API goes away: %s", key, reason)
+            return None
+        self._store.put(child)
+        return int(child["metadata"]["resourceVersion"])
+
+    async def _prune(self, unwanted: Sequence[Identity]) -> None:
         available = self._available()
-        for child in unwanted:
-            kind = _KINDS[identity(child).kind]
-            metadata = child["metadata"]
-            if metadata.get("deletionTimestamp") or (kind.optional and kind not in available):
+        for which in unwanted:
+            kind, child = _KINDS[which.kind], self._store.read(which)
+            if child is None or (kind.optional and kind not in available):
                 continue
-            log.info("%s %s/%s is not wanted any more", kind.kind, metadata["namespace"], metadata["name"])
-            await self._kube.delete(kind, metadata["namespace"], metadata["name"], metadata["uid"])
+            metadata = child["metadata"]
+            if metadata.get("deletionTimestamp"):
+                continue
+            log.info("%s %s/%s is not wanted any more", kind.kind, which.namespace, which.name)
+            await self._kube.delete(kind, which.namespace, which.name, metadata["uid"])
             self._applier.forget(metadata["uid"])
             self._store.remove(child)
 
-    async def _tell(
+    def _child(self, key: Key, model: InferenceModel, kind: Kind) -> Manifest | None:
+        """The model's own child of a kind that it has one of."""
+        children = self._store.children(key, model.metadata.uid)
+        which = next((each for each in children if each.kind == kind.full_name), None)
+        return None if which is None else self._store.read(which)
+
+    async def _write_status(
         self, key: Key, raw: Manifest, previous: Mapping[str, Any], status: Mapping[str, Any]
     ) -> bool:
         """Write the status where it is another; whether the model has changed since this pass read it."""

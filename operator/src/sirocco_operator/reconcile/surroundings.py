@@ -42,7 +42,7 @@ class _Reading:
     objects: Sequence[Manifest]
 
 
-class Observer:
+class SurroundingsReader:
     """Reads the surroundings of a model's pods; what changes slowly is kept for a few seconds."""
 
     def __init__(self, kube: Kube, clock: Callable[[], float] = time.monotonic) -> None:
@@ -61,7 +61,7 @@ class Observer:
         """Drop what is kept of a model that is gone."""
         self._events.pop(key, None)
 
-    async def look(self, key: Key, pods: Sequence[Manifest]) -> Surroundings:
+    async def read(self, key: Key, pods: Sequence[Manifest]) -> Surroundings:
         """Read what explains the pods' state; raises ApiError when the API server cannot say."""
         waiting = [pod for pod in pods if not is_ready(pod)][:_PODS_READ]
         placed = [pod for pod in waiting if (pod.get("spec") or {}).get("nodeName")]
@@ -84,24 +84,24 @@ class Observer:
 
     async def _events_of(self, key: Key, pods: Sequence[Manifest]) -> Sequence[Manifest]:
         kept = self._events.get(key)
-        # A little less than the time of the next look, which must not find the same reading.
+        # A little less than the time of the next read, which must not find the same reading.
         if kept is not None and self._clock() - kept.taken_at < EVENTS_SECONDS * 0.8:
             return kept.objects
         found: list[Manifest] = []
         for pod in pods:
             selector = f"involvedObject.uid={pod['metadata']['uid']}"
-            found.extend(await self._readable(EVENT, key.namespace, selector))
+            found.extend(await self._list(EVENT, key.namespace, selector))
         found.sort(key=_happened)
         self._events[key] = _Reading(self._clock(), tuple(found))
         return self._events[key].objects
 
     async def _all_nodes(self) -> Sequence[Manifest]:
         if self._clock() - self._nodes.taken_at > EVENTS_SECONDS:
-            found = await self._readable(NODE, None)
+            found = await self._list(NODE, None)
             self._nodes = _Reading(self._clock(), tuple(found))
         return self._nodes.objects
 
-    async def _readable(self, kind: Kind, namespace: str | None, fields: str = "") -> list[Manifest]:
+    async def _list(self, kind: Kind, namespace: str | None, fields: str = "") -> list[Manifest]:
         """The objects, or none without the right to list them: reasons then only say less."""
         found: list[Manifest] = []
         try:

@@ -1,14 +1,14 @@
-"""The watches: events of models, children and pods become news for the store and keys on the queue.
+"""The watch of the models, by kopf: each event goes to a sink.
 
-The only importer of kopf. kopf runs in a thread and an event loop of its own, because it takes over the
-loop's tasks and the process's signals, and ends when an API that it watches goes away. It writes nothing.
+kopf runs in a thread and an event loop of its own: it takes over the loop's tasks and the process's signals,
+and ends when the API that it watches goes away. It writes nothing.
 """
 
 import asyncio
 import itertools
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,12 +16,12 @@ import kopf
 from kopf._cogs.structs.references import Insights
 
 from sirocco_operator.kube.client import Credentials
-from sirocco_operator.kube.kinds import Kind
+from sirocco_operator.kube.kinds import MODEL
 
 log = logging.getLogger(__name__)
 
 # Type of the event as the API names it, None for an object of the first list; and the object.
-Sink = Callable[[str | None, Mapping[str, Any]], None]
+Sink = Callable[[str | None, dict[str, Any]], None]
 
 
 class _Forever:
@@ -31,32 +31,29 @@ class _Forever:
         return itertools.chain((0.5, 1.0, 2.0), itertools.repeat(5.0))
 
 
-class Watcher:
-    """One run of kopf over given kinds; it ends when stopped, or when a watched API goes away."""
+class ModelWatch:
+    """One run of kopf; it ends when stopped, or when the API goes away."""
 
     def __init__(
-        self,
-        kinds: Mapping[Kind, str],
-        namespaces: Sequence[str],
-        credentials: Callable[[], Awaitable[Credentials]],
-        sink: Sink,
+        self, namespaces: Sequence[str], credentials: Callable[[], Awaitable[Credentials]], sink: Sink
     ) -> None:
-        """Watch `kinds`, each with a label selector (empty for all), in `namespaces` (empty for all).
+        """Watch the models in `namespaces` (empty for all).
 
         `credentials` is called in the caller's event loop, and so is `sink`.
         """
         self._loop = asyncio.get_running_loop()
-        self._kinds = kinds
         self._namespaces = namespaces
         self._credentials = credentials
         self._sink = sink
         self.ended = asyncio.Event()
-        # kopf finds for itself what the cluster serves, and leaves out what it does not find.
+        # kopf finds for itself what the cluster serves, and watches nothing where it does not find the API.
         self.incomplete = False
+        # Set once it has looked.
+        self.looked = threading.Event()
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="watches", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="model watch", daemon=True)
 
     def start(self) -> None:
         """Begin to watch."""
@@ -69,7 +66,7 @@ class Watcher:
             self._own_loop.call_soon_threadsafe(self._stop.set)
         await self.ended.wait()
 
-    def _tell(self, event: str | None, manifest: Mapping[str, Any]) -> None:
+    def _tell(self, event: str | None, manifest: dict[str, Any]) -> None:
         if not self.ended.is_set():
             self._sink(event, manifest)
 
@@ -82,8 +79,8 @@ class Watcher:
         try:
             asyncio.run(self._watch())
         except Exception as error:
-            # A watched API went away, or kopf failed: the caller starts a new run once it may.
-            log.warning("the watches ended: %s", error)
+            # The API went away, or kopf failed: the caller starts a new run once it may.
+            log.warning("the watch of models ended: %s", error)
         finally:
             self._tell_end()
 
@@ -107,7 +104,8 @@ class Watcher:
         )
         found = asyncio.create_task(insights.ready_resources.wait())
         await asyncio.wait([*tasks, found], return_when=asyncio.FIRST_COMPLETED)
-        self.incomplete = len(insights.watched_resources) < len(self._kinds)
+        self.incomplete = not insights.watched_resources
+        self.looked.set()
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         self._tell_end()
         # kopf closes its connections first, and a watch that begins just then never ends: so end them before.
@@ -134,12 +132,10 @@ class Watcher:
             )
 
         async def event(event: kopf.RawEvent, **_: Any) -> None:
-            self._loop.call_soon_threadsafe(self._tell, event["type"], event["object"])
+            self._loop.call_soon_threadsafe(self._tell, event["type"], dict(event["object"]))
 
         kopf.on.login(registry=registry)(login)
-        for kind in self._kinds:
-            group, _, version = kind.api_version.rpartition("/")
-            kopf.on.event(group, version, kind.plural, registry=registry)(event)
+        kopf.on.event(MODEL.group, MODEL.version, MODEL.plural, registry=registry)(event)
         return registry
 
     def _settings(self) -> kopf.OperatorSettings:
@@ -150,10 +146,6 @@ class Watcher:
         settings.networking.error_backoffs = _Forever()
         settings.watching.chunk_size = 500
         settings.process.ultimate_exiting_timeout = None
-        for kind, selector in self._kinds.items():
-            if selector:
-                group, _, version = kind.api_version.rpartition("/")
-                settings.watching.label_selectors[group, version, kind.plural] = selector
         return settings
 
 

@@ -1,0 +1,124 @@
+"""Follows the objects of one kind: lists them, watches them, and lists them again from time to time."""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sirocco_operator.controller.backoff import Backoff
+from sirocco_operator.controller.store import Manifest
+
+log = logging.getLogger(__name__)
+
+
+class Expired(Exception):  # noqa: N818 -- the API's word
+    """A watch cannot go on from its version: the objects have to be listed again."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A part of a list: its objects and the version at which the whole list is true."""
+
+    objects: Sequence[dict[str, Any]]
+    version: int
+
+
+class Source(Protocol):
+    """Gives the objects of one kind, in one namespace or in all."""
+
+    def list(self) -> AsyncIterator[Chunk]:
+        """All objects, in chunks."""
+
+    def watch(self, version: int) -> AsyncGenerator[Sequence[bytes], None]:
+        """The events after a version, as lines of JSON in batches, until the API server ends the watch.
+
+        Raises Expired.
+        """
+
+
+class Sink(Protocol):
+    """Takes in the objects."""
+
+    def put(self, manifest: dict[str, Any], text: bytes = b"") -> None:
+        """The object exists in this version; `text` is it as JSON, where that is at hand."""
+
+    def remove(self, manifest: Manifest) -> None:
+        """The object was deleted."""
+
+    def keep(self, present: set[str], version: int) -> None:
+        """A list at this version had the objects with these uids, and no others."""
+
+
+class Reflector:
+    """One source and its sink; `synced` is set after the first list."""
+
+    def __init__(self, name: str, source: Source, sink: Sink, relist_seconds: float) -> None:
+        """List again every `relist_seconds`, even when the watch has missed nothing."""
+        self._name = name
+        self._source = source
+        self._sink = sink
+        self._relist_seconds = relist_seconds
+        self._backoff = Backoff(first=0.5)
+        self.synced = asyncio.Event()
+
+    async def run(self) -> None:
+        """List and watch until cancelled; an outage is waited out."""
+        failures = 0
+        while True:
+            try:
+                version = await self._list()
+                self.synced.set()
+                # At random distances: replicas that started together must not list together.
+                async with asyncio.timeout(self._relist_seconds * random.uniform(0.8, 1.2)):  # noqa: S311
+                    while True:
+                        version = await self._watch(version)
+                        failures = 0
+            except (TimeoutError, Expired):
+                failures = 0
+            except Exception as error:
+                failures += 1
+                log.warning("the watch of %s failed, it is begun again: %s", self._name, error)
+                await asyncio.sleep(self._backoff.delay(failures))
+
+    async def _list(self) -> int:
+        present: set[str] = set()
+        version = 0
+        async for chunk in self._source.list():
+            version = chunk.version if not version else min(version, chunk.version)
+            for manifest in chunk.objects:
+                present.add(str(manifest["metadata"]["uid"]))
+                self._sink.put(manifest)
+            # A chunk of hundreds of objects must not hold up the lease's renewal.
+            await asyncio.sleep(0)
+        self._sink.keep(present, version)
+        return version
+
+    async def _watch(self, version: int) -> int:
+        """Take in events until the watch ends; the last version seen."""
+        async with aclosing(self._source.watch(version)) as batches:
+            async for lines in batches:
+                for line in lines:
+                    version = self._take(line)
+        return version
+
+    def _take(self, line: bytes) -> int:
+        event = json.loads(line)
+        manifest = event["object"]
+        match event["type"]:
+            case "ERROR":
+                raise Expired(manifest.get("message") or "the API server gave no reason")
+            case "DELETED":
+                self._sink.remove(manifest)
+            case "ADDED" | "MODIFIED":
+                self._sink.put(manifest, _object_text(line, event["type"]))
+        return int(manifest["metadata"]["resourceVersion"])
+
+
+def _object_text(line: bytes, kind: str) -> bytes:
+    """The object's part of a line as the API server writes it; empty where it is written otherwise."""
+    start = b'{"type":"%s","object":' % kind.encode()
+    return line[len(start) : -1] if line.startswith(start) and line.endswith(b"}") else b""
