@@ -55,10 +55,13 @@ class ControlPlane:
         crds: Sequence[Mapping[str, Any]] = (),
         feature_gates: str = "",
         controllers: bool = True,
+        autoscaler_seconds: int = 1,
     ) -> None:
+        """HPAs are looked at every `autoscaler_seconds`: by default in a hurry, as tests would only wait."""
         self._crds = crds
         self._feature_gates = feature_gates
         self._controllers = controllers
+        self._autoscaler_seconds = autoscaler_seconds
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._folder = Path(tempfile.mkdtemp(prefix="sirocco-control-plane-"))
         self._etcd_port, self._peer_port, self._port = free_ports(3)
@@ -287,8 +290,7 @@ class ControlPlane:
             "--secure-port=0",
             "--kube-api-qps=1000",
             "--kube-api-burst=2000",
-            # 15 s by default: tests would only wait.
-            "--horizontal-pod-autoscaler-sync-period=1s",
+            f"--horizontal-pod-autoscaler-sync-period={self._autoscaler_seconds}s",
         )
 
     def _start(self, name: str, *arguments: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.api.client import Client, Object
 from tests.api.models import DEADLINE, model, wait_child, wait_gone, wait_status
+from tests.api.operator_process import OperatorProcess
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -231,3 +232,62 @@ def test_no_change_is_lost_that_comes_while_the_status_of_another_is_written(
                     name,
                     lambda found: found["spec"]["replicas"] == replicas,  # noqa: B023
                 )
+
+
+ARGUMENTS = {"args": ["--seed", "7"], "env": [{"name": "LONG", "value": "1"}]}
+
+
+def has_extras(deployment: Object) -> bool:
+    """Whether the Deployment has what ARGUMENTS and a toleration ask for."""
+    spec = deployment["spec"]["template"]["spec"]
+    names = [each["name"] for each in container(deployment)["env"]]
+    return "--seed" in container(deployment)["args"] or "LONG" in names or "tolerations" in spec
+
+
+def operations(child: Object) -> set[str]:
+    """By which operations the operator owns fields of the child."""
+    entries = child["metadata"].get("managedFields") or []
+    return {each["operation"] for each in entries if each["manager"] == "sirocco-operator"}
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["at once", "after a restart"])
+def test_a_field_that_was_there_at_creation_goes_when_it_is_removed(
+    client: Client, namespace: str, operator: OperatorProcess, restarted: bool
+) -> None:
+    tolerations = [{"key": "spot", "operator": "Exists"}]
+    client.create(model(namespace, engine=ARGUMENTS, device="cpu", tolerations=tolerations))
+    deployment = wait_child(client, "Deployment", namespace)
+    assert has_extras(deployment)
+    assert operations(deployment) == {"Update"}
+    wait_status(client, namespace)
+    if restarted:
+        assert operator.stop() == 0
+    spec = {key: value for key, value in model(namespace)["spec"].items()}
+    client.replace_spec("InferenceModel", namespace, "mistral", {**spec, "device": "cpu"})
+    if restarted:
+        operator.start()
+    wait_that(client, "Deployment", namespace, "mistral", lambda child: not has_extras(child))
+    live = client.get("Deployment", namespace, "mistral")
+    assert operations(live) == {"Apply"}
+    assert live["metadata"]["uid"] == deployment["metadata"]["uid"]
+
+
+def test_what_kubernetes_filled_in_stays_when_a_created_child_is_first_applied(
+    client: Client, namespace: str
+) -> None:
+    client.create(model(namespace))
+    before = wait_child(client, "Service", namespace)
+    wait_status(client, namespace)
+    client.patch(
+        "Service", namespace, "mistral", {"metadata": {"labels": {"inference.sirocco.dev/model": "x"}}}
+    )
+    wait_that(
+        client,
+        "Service",
+        namespace,
+        "mistral",
+        lambda child: child["metadata"]["labels"]["inference.sirocco.dev/model"] == "mistral",
+    )
+    after = client.get("Service", namespace, "mistral")
+    assert operations(after) == {"Apply"}
+    assert after["spec"] == before["spec"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from sirocco_operator.kube.client import Credentials
+from sirocco_operator.kube.connection import Credentials
 from sirocco_operator.kube.model_watch import ModelWatch
 from tests.api.conftest import CRD_FILE
 from tests.api.control_plane import ControlPlane

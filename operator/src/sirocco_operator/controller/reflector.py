@@ -1,13 +1,14 @@
 """Follows the objects of one kind: lists them, watches them, and lists them again from time to time."""
 
 import asyncio
-import json
 import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import orjson
 
 from sirocco_operator.controller.backoff import Backoff
 from sirocco_operator.controller.store import Manifest
@@ -106,7 +107,7 @@ class Reflector:
         return version
 
     def _take(self, line: bytes) -> int:
-        event = json.loads(line)
+        event = orjson.loads(line)
         manifest = event["object"]
         match event["type"]:
             case "ERROR":

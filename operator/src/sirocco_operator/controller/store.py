@@ -3,10 +3,11 @@
 Objects are kept as JSON text: a tenth of the memory of dictionaries, and a reader cannot change them.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 Manifest = Mapping[str, Any]
 
@@ -90,7 +91,7 @@ class Store:
             self._disown(known.owner, which)
         if owner is not None and which.kind != self._primary_kind:
             self._belongings.setdefault(owner, set()).add(which)
-        text = text or json.dumps(manifest, separators=(",", ":")).encode()
+        text = text or orjson.dumps(manifest)
         self._entries[which] = _Entry(uid, version, controller_uid(manifest), owner, text)
         return owner or (known.owner if known else None)
 
@@ -123,7 +124,7 @@ class Store:
         entry = self._entries.get(which)
         if entry is None:
             return None
-        manifest: dict[str, Any] = json.loads(entry.text)
+        manifest: dict[str, Any] = orjson.loads(entry.text)
         return manifest
 
     def primary(self, key: Key) -> dict[str, Any] | None:

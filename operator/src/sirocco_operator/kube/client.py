@@ -1,21 +1,14 @@
 """The API client: raw objects in and out."""
 
-import json
-import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import aclosing
 from typing import Any, Final, Self
-from urllib.parse import urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
-
-import aiohttp
-from kubernetes.aio import client, config
 
 from sirocco_operator.controller.reflector import Chunk
 from sirocco_operator.controller.store import Manifest
-from sirocco_operator.kube.errors import ApiError, api_error
+from sirocco_operator.kube.connection import CallReport, Connection, Credentials
+from sirocco_operator.kube.errors import ApiError
 from sirocco_operator.kube.kinds import Kind, path_of, root_of
 
 FIELD_MANAGER: Final = "sirocco-operator"
@@ -24,73 +17,33 @@ _READ_SECONDS: Final = 30.0
 _WRITE_SECONDS: Final = 10.0
 # Objects in one answer of a list: parsed they take some 20 KiB each.
 _CHUNK: Final = 250
-_CONNECTION_ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError)
-_SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-
 # How long the API server may hold a watch, and when the client takes a watch that goes on for dead.
 _WATCH_SECONDS: Final = 120
 _WATCH_CLIENT_SECONDS: Final = 135.0
 
-# Receives each call: verb, kind, HTTP status (0 without an answer).
-CallReport = Callable[[str, str, int], None]
 # Asked before each write: the longest that it may take, in seconds; raises when it may not begin.
 Guard = Callable[[], float]
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """How this process reaches the API server."""
-
-    server: str
-    ca_path: str | None
-    token: str | None
-    certificate_path: str | None
-    key_path: str | None
-    insecure: bool
-
-
 class Kube:
-    """One connection pool to the API server."""
+    """The API server, as the operator uses it."""
 
-    def __init__(self, api: client.ApiClient, report: CallReport, guard: Guard) -> None:
-        self._api = api
-        self._report = report
+    def __init__(self, connection: Connection, guard: Guard) -> None:
+        self._connection = connection
         self._guard = guard
 
     @classmethod
     async def connect(cls, report: CallReport, guard: Guard) -> Self:
         """Use $KUBECONFIG, else the pod's service account, else ~/.kube/config."""
-        configuration = client.Configuration()
-        if not os.environ.get("KUBECONFIG") and _SERVICE_ACCOUNT_TOKEN.exists():
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        else:
-            await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        configuration.retries = 0
-        # aiohttp would look for a proxy and a netrc file at each request, in a thread.
-        configuration.client_session_kwargs = {"trust_env": False}
-        configuration.proxy = configuration.proxy or _proxy_of(configuration.host)
-        api = client.ApiClient(configuration)
-        api.user_agent = FIELD_MANAGER
-        return cls(api, report, guard)
+        return cls(await Connection.open(FIELD_MANAGER, report), guard)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._api.close()  # type: ignore[no-untyped-call]
+        await self._connection.close()
 
     async def credentials(self) -> Credentials:
         """What another client needs to reach the same API server, fresh."""
-        configuration = self._api.configuration
-        headers = await self._headers("")
-        header = headers.get("authorization", headers.get("Authorization", ""))
-        return Credentials(
-            server=configuration.host,
-            ca_path=configuration.ssl_ca_cert,
-            # The scheme is "Bearer" or "bearer", by where the token comes from.
-            token=header.partition(" ")[2] or None,
-            certificate_path=configuration.cert_file,
-            key_path=configuration.key_file,
-            insecure=not configuration.verify_ssl,
-        )
+        return await self._connection.credentials()
 
     async def serves(self, kind: Kind) -> bool:
         """Whether the cluster has this API now."""
@@ -154,24 +107,13 @@ class Kube:
         }
         if labels:
             query["labelSelector"] = labels
-        status = 0
-        try:
-            response = await self._request(
-                "GET", path_of(kind, namespace), query, seconds=_WATCH_CLIENT_SECONDS
-            )
-            status = response.status
-            async with response:
-                if status >= 400:
-                    raise api_error(status, await response.read(), response.headers.get("Retry-After", ""))
-                rest = b""
-                async for part in response.content.iter_any():
-                    *lines, rest = (rest + part).split(b"\n")
-                    if lines:
-                        yield lines
-        except _CONNECTION_ERRORS as error:
-            raise _unreachable(error) from error
-        finally:
-            self._report("watch", kind.kind, status)
+        path = path_of(kind, namespace)
+        lines = self._connection.lines(
+            path, query, kind=kind.kind, verb="watch", seconds=_WATCH_CLIENT_SECONDS
+        )
+        async with aclosing(lines):
+            async for batch in lines:
+                yield batch
 
     async def create(self, kind: Kind, manifest: Manifest) -> dict[str, Any] | None:
         """Make an object and return it; None when there is one of its name, which is left as it is."""
@@ -273,7 +215,9 @@ class Kube:
 
         `path` may end with a query.
         """
-        return await self._send(method, path, {}, body, content_type, kind, verb, seconds)
+        return await self._connection.send(
+            method, path, body=body, content_type=content_type, kind=kind.kind, verb=verb, seconds=seconds
+        )
 
     async def _call(
         self,
@@ -287,68 +231,13 @@ class Kube:
         content_type: str = "application/json",
     ) -> dict[str, Any]:
         seconds = _READ_SECONDS if method == "GET" else min(_WRITE_SECONDS, self._guard())
-        return await self._send(method, path, query or {}, body, content_type, kind, verb, seconds)
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Mapping[str, Any] | list[Any] | None,
-        content_type: str,
-        kind: Kind,
-        verb: str,
-        seconds: float,
-    ) -> dict[str, Any]:
-        status = 0
-        try:
-            response = await self._request(method, path, query, body, content_type, seconds=seconds)
-            content = await response.read()
-            status = response.status
-        except _CONNECTION_ERRORS as error:
-            raise _unreachable(error) from error
-        finally:
-            self._report(verb, kind.kind, status)
-        if status >= 400:
-            raise api_error(status, content, response.headers.get("Retry-After", ""))
-        answer: dict[str, Any] = json.loads(content)
-        return answer
-
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Mapping[str, Any] | list[Any] | None = None,
-        content_type: str = "application/json",
-        *,
-        seconds: float,
-    ) -> aiohttp.ClientResponse:
-        url = f"{self._api.configuration.host}{path}"
-        if query:
-            url = f"{url}?{urlencode(query)}"
-        answer = await self._api.rest_client.request(  # type: ignore[no-untyped-call]
+        return await self._connection.send(
             method,
-            url,
-            headers=await self._headers(content_type),
+            path,
+            query=query,
             body=body,
-            _request_timeout=aiohttp.ClientTimeout(total=seconds),
+            content_type=content_type,
+            kind=kind.kind,
+            verb=verb,
+            seconds=seconds,
         )
-        response: aiohttp.ClientResponse = answer.response
-        return response
-
-    async def _headers(self, content_type: str) -> dict[str, str]:
-        headers = {"Accept": "application/json", "Content-Type": content_type, **self._api.default_headers}
-        await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
-        return headers
-
-
-def _proxy_of(server: str) -> str | None:
-    """The proxy that the environment names for the API server."""
-    parts = urlsplit(server)
-    proxy = getproxies().get(parts.scheme)
-    return proxy if proxy and not proxy_bypass(parts.netloc) else None
-
-
-def _unreachable(error: Exception) -> ApiError:
-    return ApiError(0, f"the API server cannot be reached: {str(error) or type(error).__name__}")

@@ -15,7 +15,7 @@ from typing import Any
 import kopf
 from kopf._cogs.structs.references import Insights
 
-from sirocco_operator.kube.client import Credentials
+from sirocco_operator.kube.connection import Credentials
 from sirocco_operator.kube.kinds import MODEL
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,5 @@
 """Brings one child to what is wanted, or says why it is refused."""
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -11,7 +9,7 @@ from sirocco_operator.controller.worker import Retry
 from sirocco_operator.kube.client import FIELD_MANAGER, Kube
 from sirocco_operator.kube.errors import ApiError
 from sirocco_operator.kube.kinds import DEPLOYMENT, Kind
-from sirocco_operator.reconcile.diff import difference, with_digest
+from sirocco_operator.reconcile.diff import difference, digest, with_digest
 from sirocco_operator.reconcile.ownership import as_applied, without_updates
 from sirocco_operator.status.observed import Refusal, RefusalCause
 
@@ -93,8 +91,7 @@ class Applier:
     async def _create(self, kind: Kind, wanted: Manifest) -> dict[str, Any] | None:
         if kind == DEPLOYMENT and _image_volumes(wanted):
             await self._try_image_volumes(kind, wanted)
-        namespace, name = _names(wanted)
-        log.info("%s %s/%s is created", kind.kind, namespace, name)
+        _, name = _names(wanted)
         try:
             return await self._kube.create(kind, wanted)
         except ApiError as error:
@@ -191,7 +188,7 @@ def _any_version(manifest: Manifest) -> dict[str, Any]:
 
 def _digest(manifest: Manifest) -> str:
     whole = {**manifest, "metadata": _any_version(manifest)}
-    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+    return digest(whole)
 
 
 def _image_volumes(deployment: Manifest) -> set[str]:

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from sirocco_operator.controller.store import Manifest
 from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.reconcile.ownership import ownership
@@ -29,11 +31,15 @@ _IDENTITY: Final = frozenset({"name", "namespace", "uid", "resourceVersion"})
 DIGEST_ANNOTATION: Final = "inference.sirocco.dev/manifest-digest"
 
 
+def digest(manifest: Manifest) -> str:
+    """A short hash of a manifest: 32 hexadecimal digits."""
+    return hashlib.sha256(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
+
 def with_digest(manifest: Manifest) -> dict[str, Any]:
     """The manifest with an annotation that changes with it."""
-    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:32]
     metadata = manifest["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), DIGEST_ANNOTATION: digest}
+    annotations = {**(metadata.get("annotations") or {}), DIGEST_ANNOTATION: digest(manifest)}
     return {**manifest, "metadata": {**metadata, "annotations": annotations}}
 
 

@@ -169,12 +169,17 @@ class Reconciler:
         unwanted = [which for which in known if which not in wanted]
         await self._prune([which for which in unwanted if which.kind in _AUTOSCALERS])
         versions: dict[Identity, int] = {}
+        created: list[str] = []
         for which, manifest in wanted.items():
             version = known.get(which)
             if version is None or version != (verified or {}).get(which):
                 version = await self._converge_child(key, model, which, manifest)
+                if which not in known and version is not None:
+                    created.append(_KINDS[which.kind].kind)
             if version is not None:
                 versions[which] = version
+        if created:
+            log.info("%s: created %s", key, ", ".join(created))
         await self._prune([which for which in unwanted if which.kind not in _AUTOSCALERS])
         self._converged[key] = _Converged(request, versions)
 
