@@ -11,6 +11,8 @@ from tests.kind.config import NODE
 from tests.kind.docker import docker
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 MODEL: Final = "survivor"
 API_SERVER: Final = "kube-apiserver"
 

@@ -3,10 +3,14 @@
 import time
 from typing import Final
 
+import pytest
+
 from tests.e2e import audit, leader, models, release
 from tests.e2e.conftest import SharedModel
 from tests.e2e.kubectl import Kubectl
 from tests.waiting import eventually
+
+pytestmark = pytest.mark.alone
 
 IDLE_SECONDS: Final = 60
 SETTLED: Final = frozenset({"Ready", "Stopped"})

@@ -12,6 +12,8 @@ from tests.e2e.namespaces import fresh_namespace, remove
 from tests.e2e.release import Release
 from tests.e2e.replicas import pod_uids
 
+pytestmark = pytest.mark.alone
+
 SECOND: Final = "second"
 WATCHED: Final = "sirocco-e2e-watched"
 CRD: Final = "inferencemodels.inference.sirocco.dev"

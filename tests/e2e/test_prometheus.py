@@ -19,6 +19,8 @@ from tests.monitoring import dashboards, names
 from tests.monitoring.rules import objects, rules
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 GUARDED: Final = "guarded"
 KEY: Final = "sk-sirocco-" + "e" * 43
 # Two scrapes 15 seconds apart, and the first after up to as long; and a slow machine.
