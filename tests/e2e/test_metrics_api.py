@@ -28,7 +28,7 @@ def test_metrics_api_answers_through_a_restart_of_the_operator(operator: Kubectl
         # Those of before are gone to the last, not only about to end.
         return not before & {pod["metadata"]["name"] for pod in operator.list("pods", release.SELECTOR)}
 
-    eventually(renewed, 300, "the operator's pods to be others", interval=0.1)
+    eventually(renewed, 300, "the operator's pods to be others", interval=0.1, steady=True)
     assert not failures, failures
 
 
