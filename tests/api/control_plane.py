@@ -55,10 +55,12 @@ class ControlPlane:
         crds: Sequence[Mapping[str, Any]] = (),
         feature_gates: str = "",
         controllers: bool = True,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._crds = crds
         self._feature_gates = feature_gates
         self._controllers = controllers
+        self._environment = environment or {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._folder = Path(tempfile.mkdtemp(prefix="sirocco-control-plane-"))
         self._etcd_port, self._peer_port, self._port = free_ports(3)
@@ -287,7 +289,8 @@ class ControlPlane:
             self._processes[name] = subprocess.Popen(
                 [*WITH_PARENT, tool(name), *arguments],
                 # The API server would reach aggregated APIs through a proxy.
-                env={key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")},
+                env={key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+                | dict(self._environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
