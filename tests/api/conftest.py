@@ -27,7 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[ControlPlane]:
     """A running control plane with the InferenceModel CRD; `cluster.client` is its admin."""
-    with ControlPlane(crds=[yaml.safe_load(CRD_FILE.read_text())]) as control_plane:
+    # Go's programs collect garbage a sixth of their time by default; here memory is the cheaper.
+    environment = {"GOGC": "400"}
+    with ControlPlane(crds=[yaml.safe_load(CRD_FILE.read_text())], environment=environment) as control_plane:
         yield control_plane
 
 

@@ -56,12 +56,14 @@ class ControlPlane:
         feature_gates: str = "",
         controllers: bool = True,
         autoscaler_seconds: int = 1,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """HPAs are looked at every `autoscaler_seconds`: by default in a hurry, as tests would only wait."""
         self._crds = crds
         self._feature_gates = feature_gates
         self._controllers = controllers
         self._autoscaler_seconds = autoscaler_seconds
+        self._environment = environment or {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._folder = Path(tempfile.mkdtemp(prefix="sirocco-control-plane-"))
         self._etcd_port, self._peer_port, self._port = free_ports(3)
@@ -183,7 +185,10 @@ class ControlPlane:
         if not self.audit_log.exists():
             return
         with self.audit_log.open("rb") as log:
-            log.seek(offset)
+            log.seek(max(0, offset - 1))
+            # An offset that was taken while a line was written is in the middle of it.
+            if offset:
+                log.readline()
             for line in log:
                 if line.endswith(b"\n"):
                     yield json.loads(line)
@@ -298,7 +303,8 @@ class ControlPlane:
             self._processes[name] = subprocess.Popen(
                 [*WITH_PARENT, tool(name), *arguments],
                 # The API server would reach aggregated APIs through a proxy.
-                env={key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")},
+                env={key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+                | dict(self._environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,8 +1,8 @@
 """Model pods without a kubelet: placed, made ready, and answering for a load that they share."""
 
 import contextlib
-import itertools
-import os
+import ipaddress
+import random
 import threading
 from collections.abc import Sequence
 from types import TracebackType
@@ -12,7 +12,9 @@ from tests.api.client import ApiError, Client, Object
 from tests.api.metrics_api import ModelPod, exposition, make_ready
 
 _SECONDS = 0.1
-_NUMBERS = itertools.count(1)
+# Of the loopback network, 127.100.0.0 to 127.199.255.255, in random order: another run takes others.
+_FIRST = int(ipaddress.IPv4Address("127.100.0.0"))
+_ADDRESSES = map(ipaddress.IPv4Address, random.sample(range(_FIRST, _FIRST + 100 * 2**16), 10_000))
 
 
 class Kubelet:
@@ -60,9 +62,7 @@ class Kubelet:
 
     def _start(self, name: str) -> None:
         if name not in self._loading:
-            number = next(_NUMBERS)
-            # Of the loopback network, others in each run of the tests.
-            address = f"127.{100 + os.getpid() % 100}.{number // 250}.{number % 250 + 1}"
+            address = str(next(_ADDRESSES))
             self._loading[name] = ModelPod(address).__enter__()
             make_ready(self._client, self._namespace, name, address, ready=False)
         if len(self._pods) < self.most_ready:

@@ -12,9 +12,13 @@ from pathlib import Path
 # The kernel kills the program when the thread that started it ends, however it ends.
 WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 
+# pytest-xdist tells each of its workers which one it is and how many there are.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 # Below 32768, from where on the kernel gives ports to outgoing connections, and below Kubernetes' node ports.
-# In random order, as test runs may go on beside one another.
-_PORTS = iter(random.sample(range(10_000, 30_000), 20_000))
+# In random order, as test runs may go on beside one another; no port is in the share of two workers.
+_SHARE = range(10_000 + _WORKER, 30_000, _WORKERS)
+_PORTS = iter(random.sample(_SHARE, len(_SHARE)))
 
 
 def tools() -> Path:

@@ -1,11 +1,11 @@
 """What a resource becomes, and that it stays so."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from tests.api.changes import change_all
 from tests.api.client import Client, Object
 from tests.api.models import DEADLINE, model, wait_child, wait_gone, wait_status
 from tests.api.operator_process import OperatorProcess
@@ -210,28 +210,7 @@ def test_fifty_resources_at_once_all_get_their_children(client: Client, namespac
 def test_no_change_is_lost_that_comes_while_the_status_of_another_is_written(
     client: Client, namespace: str
 ) -> None:
-    names = [f"model-{number}" for number in range(40)]
-
-    def change(name: str, monitored: bool, replicas: int) -> None:
-        # The first changes no child, whose events would make up for one that is lost.
-        client.patch("InferenceModel", namespace, name, {"spec": {"monitoring": {"enabled": monitored}}})
-        client.patch("InferenceModel", namespace, name, {"spec": {"replicas": replicas}})
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda name: client.create(model(namespace, name)), names))
-        for name in names:
-            wait_child(client, "Deployment", namespace, name)
-        for replicas in range(2, 12):
-            # So many at a time that news of one come after the answer to what is written of it.
-            list(pool.map(lambda name: change(name, replicas % 2 == 0, replicas), names))  # noqa: B023
-            for name in names:
-                wait_that(
-                    client,
-                    "Deployment",
-                    namespace,
-                    name,
-                    lambda found: found["spec"]["replicas"] == replicas,  # noqa: B023
-                )
+    change_all(client, namespace, rounds=3)
 
 
 ARGUMENTS = {"args": ["--seed", "7"], "env": [{"name": "LONG", "value": "1"}]}
@@ -262,8 +241,7 @@ def test_a_field_that_was_there_at_creation_goes_when_it_is_removed(
     wait_status(client, namespace)
     if restarted:
         assert operator.stop() == 0
-    spec = {key: value for key, value in model(namespace)["spec"].items()}
-    client.replace_spec("InferenceModel", namespace, "mistral", {**spec, "device": "cpu"})
+    client.replace_spec("InferenceModel", namespace, "mistral", model(namespace, device="cpu")["spec"])
     if restarted:
         operator.start()
     wait_that(client, "Deployment", namespace, "mistral", lambda child: not has_extras(child))

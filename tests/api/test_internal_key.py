@@ -35,9 +35,9 @@ def wait_another(client: Client, namespace: str, old: Object, deadline: float = 
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def watchful(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[OperatorProcess]:
-    """An operator that looks for everything again every second, in the place of the shared one."""
+    """An operator that looks for everything again every second, in the shared one's place from then on."""
     assert operator.stop() == 0
     with OperatorProcess(cluster, "operator-watchful", resync_seconds="1") as process:
         yield process
@@ -74,50 +74,6 @@ def test_the_internal_key_goes_with_its_model(client: Client, namespace: str) ->
     wait_child(client, "Secret", namespace, NAME)
     client.delete("InferenceModel", namespace, "mistral")
     wait_gone(client, "Secret", namespace, NAME)
-
-
-def test_a_change_of_the_model_or_a_restart_does_not_write_it_again(
-    client: Client, namespace: str, watchful: OperatorProcess
-) -> None:
-    client.create(model(namespace, access=KEYS))
-    secret = wait_child(client, "Secret", namespace, NAME)
-    client.patch("InferenceModel", namespace, "mistral", {"spec": {"limits": {"inFlight": 8}}})
-    wait_status(client, namespace)
-    watchful.stop()
-    watchful.start()
-    before = watchful.metric("sirocco_operator_api_calls_total", verb="create", kind="Secret")
-    eventually(
-        lambda: (
-            watchful.metric("sirocco_operator_api_calls_total", verb="create", kind="Secret") >= before + 2
-        ),
-        DEADLINE,
-        "the operator to look for the Secret again",
-        0.1,
-    )
-    assert client.get("Secret", namespace, NAME) == secret
-
-
-def test_a_deleted_internal_key_is_made_again(
-    client: Client, namespace: str, watchful: OperatorProcess
-) -> None:
-    client.create(model(namespace, access=KEYS))
-    old = wait_child(client, "Secret", namespace, NAME)
-    client.delete("Secret", namespace, NAME)
-    assert key_of(wait_another(client, namespace, old)) == key_of(old)
-
-
-def test_another_master_key_makes_other_internal_keys(
-    client: Client, cluster: ControlPlane, operator: OperatorProcess, namespace: str
-) -> None:
-    client.create(model(namespace, access=KEYS))
-    old = wait_child(client, "Secret", namespace, NAME)
-    client.delete("Secret", "sirocco-system", "sirocco-operator-internal")
-    # One that runs remembers the master key for a minute.
-    assert operator.stop() == 0
-    with OperatorProcess(cluster, "operator-afterwards", resync_seconds="1"):
-        client.delete("Secret", namespace, NAME)
-        assert key_of(wait_another(client, namespace, old)) != key_of(old)
-    operator.start()
 
 
 @pytest.mark.usefixtures("operator")
@@ -180,3 +136,46 @@ def test_a_namespace_that_takes_no_more_secrets_is_told(client: Client, namespac
     client.patch("ResourceQuota", namespace, "no-secrets", {"status": used}, "status")
     client.create(model(namespace, access=KEYS))
     assert f"Secret {NAME}" in wait_reason(client, namespace, "QuotaExceeded")["message"]
+
+
+def test_a_change_of_the_model_or_a_restart_does_not_write_it_again(
+    client: Client, namespace: str, watchful: OperatorProcess
+) -> None:
+    client.create(model(namespace, access=KEYS))
+    secret = wait_child(client, "Secret", namespace, NAME)
+    client.patch("InferenceModel", namespace, "mistral", {"spec": {"limits": {"inFlight": 8}}})
+    wait_status(client, namespace)
+    watchful.stop()
+    watchful.start()
+    before = watchful.metric("sirocco_operator_api_calls_total", verb="create", kind="Secret")
+    eventually(
+        lambda: (
+            watchful.metric("sirocco_operator_api_calls_total", verb="create", kind="Secret") >= before + 2
+        ),
+        DEADLINE,
+        "the operator to look for the Secret again",
+        0.1,
+    )
+    assert client.get("Secret", namespace, NAME) == secret
+
+
+def test_a_deleted_internal_key_is_made_again(
+    client: Client, namespace: str, watchful: OperatorProcess
+) -> None:
+    client.create(model(namespace, access=KEYS))
+    old = wait_child(client, "Secret", namespace, NAME)
+    client.delete("Secret", namespace, NAME)
+    assert key_of(wait_another(client, namespace, old)) == key_of(old)
+
+
+def test_another_master_key_makes_other_internal_keys(
+    client: Client, namespace: str, watchful: OperatorProcess
+) -> None:
+    client.create(model(namespace, access=KEYS))
+    old = wait_child(client, "Secret", namespace, NAME)
+    client.delete("Secret", "sirocco-system", "sirocco-operator-internal")
+    # One that runs remembers the master key for a minute.
+    assert watchful.stop() == 0
+    watchful.start()
+    client.delete("Secret", namespace, NAME)
+    assert key_of(wait_another(client, namespace, old)) != key_of(old)

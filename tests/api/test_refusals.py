@@ -116,8 +116,7 @@ def test_an_immutable_field_that_differs_makes_the_child_anew(
     eventually(selector, DEADLINE, "a Deployment with our selector", 0.1)
 
 
-def test_without_image_volumes_no_deployment_is_made(operator: OperatorProcess) -> None:
-    operator.stop()
+def test_without_image_volumes_no_deployment_is_made() -> None:
     with ControlPlane(crds=[crd()], feature_gates="ImageVolume=false", controllers=False) as cluster:
         client = cluster.client
         install_rights(client)
@@ -126,4 +125,3 @@ def test_without_image_volumes_no_deployment_is_made(operator: OperatorProcess) 
             status = wait_reason(client, "default", "ImageVolumesUnsupported")
             assert "1.35" in status["message"]
             assert client.find("Deployment", "default", "mistral") is None
-    operator.start()

@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,8 +108,11 @@ class Report:
 
 
 @contextmanager
-def server(model: Path, folder: Path) -> Iterator[Container]:
-    """A ready model server with keys, limits, rates, a queue, a filter and a cache; needs an empty folder."""
+def server(model: Path, folder: Path, arguments: Sequence[str] = ()) -> Iterator[Container]:
+    """A ready model server with keys, limits, rates, a queue, a filter and a cache; needs an empty folder.
+
+    `arguments` come after the usual ones.
+    """
     keys, internal, settings = (folder / name for name in ("keys", "internal", "settings"))
     for each in (folder, keys, internal, settings):
         each.mkdir(exist_ok=True)
@@ -118,7 +121,8 @@ def server(model: Path, folder: Path) -> Iterator[Container]:
         (keys / name).write_text(entry(key, **fields))
     (internal / "key").write_text(INTERNAL)
     options = [f"--volume={keys}:/etc/sirocco-keys:ro", f"--volume={internal}:/etc/sirocco-internal:ro"]
-    with start(IMAGE, model, settings, json.dumps(SETTINGS), options=options) as container:
+    started = start(IMAGE, model, settings, json.dumps(SETTINGS), arguments=arguments, options=options)
+    with started as container:
         container.wait_until_ready(START_SECONDS)
         yield container
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.compose.stack import Stack, write_variables
 from tests.kind.paths import REPOSITORY
-from tests.serving.container import copy_model
+from tests.serving.container import QUICK, copy_model
 
 KEY = "sk-sirocco-for-tests-alone"
 TOKEN = "hf_not-for-any-log"  # noqa: S105
@@ -23,11 +23,13 @@ SETTINGS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in this folder."""
+    """Mark what lies in this folder, and keep in one process of pytest-xdist what asks the server."""
     folder = Path(__file__).parent
     for item in items:
         if folder in item.path.parents:
             item.add_marker(pytest.mark.vllm)
+            if "stack" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group("stack"))
 
 
 def entry(key: str) -> str:
@@ -58,7 +60,7 @@ def variables(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "TENSOR_PARALLEL_SIZE": "1",
         "GPU_MEMORY_UTILIZATION": "",
         "MAX_MODEL_LEN": "2048",
-        "VLLM_ARGS": "--enforce-eager --served-model-name smollm2",
+        "VLLM_ARGS": " ".join(["--enforce-eager", "--served-model-name", "smollm2", *QUICK]),
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "OMP_NUM_THREADS": "1",
         "LISTEN": "127.0.0.1:0",

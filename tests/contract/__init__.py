@@ -1,7 +1,7 @@
 """The contract, as tests that ask a model server with keys on and do not know where it runs.
 
-tests/serving runs them against a container, tests/e2e against a model in the cluster, through its Service.
-Each of them has a fixture `server` for them.
+tests/serving runs all of them against a container. tests/e2e runs those whose answer the way through the
+cluster could change, against a model's Service. Each has a fixture `server` for them.
 """
 
 from collections.abc import Callable

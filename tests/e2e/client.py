@@ -129,7 +129,7 @@ def pod(name: str) -> dict[str, Any]:
         "image": STANDIN_IMAGE,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python3", "-c", wait],
-        "resources": {"requests": {"cpu": "250m", "memory": "64Mi"}},
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [{"name": "scripts", "mountPath": "/client"}],
     }

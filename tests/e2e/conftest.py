@@ -1,6 +1,15 @@
-"""What end-to-end tests share: the cluster, the operator in it, a client pod, one real model."""
+"""What end-to-end tests share: the cluster, the operator in it, a client pod, one real model.
 
+They run in several processes of pytest-xdist, each with a namespace and a client of its own. A module marked
+`alone` changes the operator or the API server, which all share, and has the cluster to itself. These modules
+and those that ask the shared model run in one process, so that there is one shared model.
+"""
+
+import fcntl
+import os
+import tempfile
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +23,9 @@ from tests.e2e.kubectl import Kubectl
 from tests.e2e.namespaces import fresh_namespace
 from tests.e2e.watch import Watch
 
-NAMESPACE: Final = "sirocco-e2e"
+NAMESPACE: Final = "-".join(filter(None, ("sirocco-e2e", os.environ.get("PYTEST_XDIST_WORKER"))))
 SHARED: Final = "shared"
+GROUP: Final = "shared"
 
 
 @dataclass(frozen=True)
@@ -27,10 +37,18 @@ class SharedModel:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is in this folder."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.e2e)
+    """Mark what is in this folder, say what runs in one process, and put last what runs alone."""
+    ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
+    asks_shared = {item.path for item in ours if "shared" in getattr(item, "fixturenames", ())}
+    for item in ours:
+        item.add_marker(pytest.mark.e2e)
+        together = _alone(item) or item.path in asks_shared
+        item.add_marker(pytest.mark.xdist_group(GROUP if together else item.path.stem))
+    items.sort(key=_alone)
+
+
+def _alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -44,14 +62,30 @@ def pytest_runtest_makereport(
     return report
 
 
+@contextmanager
+def _locked(name: str, mode: int) -> Iterator[None]:
+    """Hold a lock among this machine's processes, `mode` as fcntl has it."""
+    with (Path(tempfile.gettempdir()) / f"sirocco-e2e-{name}.lock").open("w") as file:
+        fcntl.flock(file, mode)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _turn(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Wait until no module runs that must be alone; and such a module, until no other runs."""
+    with _locked("turn", fcntl.LOCK_EX if _alone(request.node) else fcntl.LOCK_SH):
+        yield
+
+
 @pytest.fixture(scope="session")
 def operator() -> Kubectl:
     """The operator, installed and available; returns kubectl in its namespace."""
-    cluster.ensure()
-    release.Release().install()
-    release.renew_stale_pods()
-    # The demo's model would take the room that the tests' need; `make demo` makes it again.
-    Kubectl().delete("imodel", models.sample()["metadata"]["name"])
+    with _locked("install", fcntl.LOCK_EX):
+        cluster.ensure()
+        release.Release().install()
+        release.renew_stale_pods()
+        # The demo's model would take the room that the tests' need; `make demo` makes it again.
+        Kubectl().delete("imodel", models.sample()["metadata"]["name"])
     return Kubectl(release.NAMESPACE)
 
 
@@ -71,9 +105,9 @@ def client(kubectl: Kubectl) -> Client:
     return client
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def shared_start(kubectl: Kubectl) -> Iterator[Watch]:
-    """Begin to start the shared model at once: it loads while other tests run."""
+    """Begin to start the shared model."""
     with kubectl.watch("inferencemodels", SHARED) as watch:
         kubectl.apply(shared_manifest())
         yield watch

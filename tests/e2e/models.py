@@ -34,7 +34,7 @@ def modest(manifest: Manifest) -> Manifest:
     others = [one for one in spec["engine"]["env"] if one["name"] != threads["name"]]
     engine = {**spec["engine"], "env": [*others, threads]}
     resources = {
-        "requests": {**spec["resources"]["requests"], "cpu": "100m"},
+        "requests": {**spec["resources"]["requests"], "cpu": "50m"},
         "limits": {**spec["resources"]["limits"], "cpu": "1"},
     }
     return {**manifest, "spec": {**spec, "engine": engine, "resources": resources}}

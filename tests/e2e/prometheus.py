@@ -83,15 +83,19 @@ class Prometheus:
 
     @contextmanager
     def running(
-        self, monitors: Sequence[Object], rules: Sequence[Object], secrets: Sequence[str]
+        self, monitors: Sequence[Object], rules: Sequence[Object], secrets: Sequence[str], every: str = ""
     ) -> Iterator[None]:
-        """Scrape what the monitors select and evaluate the rules; `secrets` are those the monitors name."""
+        """Scrape what the monitors select and evaluate the rules; `secrets` are those the monitors name.
+
+        It scrapes `every` so long, "2s" for example, as often as the monitors say by default.
+        """
         programs.ensure(NAME)
+        interval = {"scrape_interval": every} if every else {}
         config = {
             "global": {"evaluation_interval": "5s"},
             "rule_files": [f"/etc/{NAME}/rules-*.yaml"],
             "scrape_configs": [
-                {**config, **_found_in(monitor["metadata"]["namespace"])}
+                {**config, **interval, **_found_in(monitor["metadata"]["namespace"])}
                 for monitor in monitors
                 for config in scrape_configs(monitor, (), lambda name, key: f"{CREDENTIALS}/{name}/{key}")
             ],

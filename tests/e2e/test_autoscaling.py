@@ -7,19 +7,16 @@ from typing import Final
 
 import pytest
 
-from tests.e2e import leader, models, release
+from tests.e2e import models
 from tests.e2e.client import Client
-from tests.e2e.kubectl import Kubectl, KubectlError
-from tests.e2e.namespaces import fresh_namespace, remove
+from tests.e2e.kubectl import Kubectl
 from tests.e2e.replicas import until_ready
 from tests.e2e.scaling import PERIOD, TOKEN_SECONDS, TOKENS, autoscaling, has_figures, rise_told, wanted
 from tests.kind.paths import REPOSITORY
-from tests.waiting import eventually
 
 SAMPLE: Final = REPOSITORY / "manifests" / "autoscaled.yaml"
 SCALED: Final = "scaled"
 FIXED: Final = "fixed"
-METRICS_API: Final = "/apis/custom.metrics.k8s.io/v1beta2"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -83,28 +80,3 @@ def test_fixed_replicas_are_kept_when_autoscaling_takes_over(kubectl: Kubectl) -
         kubectl.until_gone("hpa", FIXED)
     finally:
         kubectl.delete("imodel", FIXED)
-
-
-def test_metrics_api_answers_through_a_restart_of_the_operator(operator: Kubectl) -> None:
-    deployment = f"deployment/{release.OPERATOR}"
-    before = set(leader.pods(operator))
-    failures: list[str] = []
-    operator.run("rollout", "restart", deployment)
-
-    def renewed() -> bool:
-        try:
-            operator.run("get", "--raw", METRICS_API)
-        except KubectlError as error:
-            failures.append(str(error))
-        # Those of before are gone to the last, not only about to end.
-        return not before & {pod["metadata"]["name"] for pod in operator.list("pods", release.SELECTOR)}
-
-    eventually(renewed, 300, "the operator's pods to be others", interval=0.1)
-    assert not failures, failures
-
-
-def test_namespace_can_be_deleted_while_an_operator_pod_is_killed(operator: Kubectl) -> None:
-    with fresh_namespace(Kubectl("sirocco-e2e-deleted")) as doomed:
-        operator.delete("pod", leader.pods(operator)[0], now=True, wait=False)
-        remove(doomed)
-        assert not operator.get("namespace", doomed.namespace)

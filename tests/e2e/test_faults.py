@@ -7,9 +7,12 @@ import pytest
 
 from tests.e2e import leader, models
 from tests.e2e.kubectl import Kubectl
+from tests.e2e.namespaces import fresh_namespace, remove
 from tests.kind.config import NODE
 from tests.kind.docker import docker
 from tests.waiting import eventually
+
+pytestmark = pytest.mark.alone
 
 MODEL: Final = "survivor"
 API_SERVER: Final = "kube-apiserver"
@@ -46,6 +49,13 @@ def test_another_takes_over_when_the_leader_is_killed(
     until_deployment_is_another(kubectl, deleted)
     successor = eventually(lambda: leader.name(operator), 60, "another leader", interval=1)
     assert successor != killed
+
+
+def test_namespace_can_be_deleted_while_an_operator_pod_is_killed(operator: Kubectl) -> None:
+    with fresh_namespace(Kubectl("sirocco-e2e-deleted")) as doomed:
+        operator.delete("pod", leader.pods(operator)[0], now=True, wait=False)
+        remove(doomed)
+        assert not operator.get("namespace", doomed.namespace)
 
 
 def test_desired_state_is_reached_after_a_restart_of_the_api_server(survivor: str, kubectl: Kubectl) -> None:

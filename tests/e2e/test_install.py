@@ -12,6 +12,8 @@ from tests.e2e.namespaces import fresh_namespace, remove
 from tests.e2e.release import Release
 from tests.e2e.replicas import pod_uids
 
+pytestmark = pytest.mark.alone
+
 SECOND: Final = "second"
 WATCHED: Final = "sirocco-e2e-watched"
 CRD: Final = "inferencemodels.inference.sirocco.dev"
@@ -24,42 +26,8 @@ def watched() -> Iterator[Kubectl]:
         yield kubectl
 
 
-@pytest.fixture
-def first_operator_stopped(operator: Kubectl) -> Iterator[None]:
-    """The cluster-wide operator without pods, so that another one's work can be told from its own."""
-    release.Release().install({**release.VALUES, "replicas": 0})
-    operator.until_gone("pods", selector=release.SELECTOR)
-    yield
-    release.Release().install()
-
-
 def test_chart_passes_its_own_test(operator: Kubectl) -> None:
     assert "Succeeded" in Release().test()
-
-
-def test_helm_3_installs_an_operator_for_given_namespaces(
-    first_operator_stopped: None, watched: Kubectl, kubectl: Kubectl
-) -> None:
-    second = Release(SECOND, f"{WATCHED}-operator", "helm3")
-    values = {
-        **release.VALUES,
-        "replicas": 1,
-        "crds": {"install": False},
-        "watchNamespaces": [WATCHED],
-    }
-    with fresh_namespace(Kubectl(second.namespace)):
-        second.install(values)
-        try:
-            watched.apply(models.stand_in("inside", replicas=0))
-            kubectl.apply(models.stand_in("outside", replicas=0))
-            watched.until("imodel", "inside", lambda one: models.reason(one) == "Stopped", "stopped")
-            outside = kubectl.get("imodel", "outside")
-            assert outside
-            assert "status" not in outside
-            assert "Succeeded" in second.test()
-        finally:
-            kubectl.delete("imodel", "outside")
-            second.uninstall()
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +51,31 @@ def test_namespace_can_be_deleted_after_uninstalling(uninstalled: set[str], oper
     with fresh_namespace(Kubectl("sirocco-e2e-deleted")) as doomed:
         remove(doomed)
         assert not operator.get("namespace", doomed.namespace)
+
+
+def test_helm_3_installs_an_operator_for_given_namespaces(
+    uninstalled: set[str], watched: Kubectl, kubectl: Kubectl
+) -> None:
+    second = Release(SECOND, f"{WATCHED}-operator", "helm3")
+    values = {
+        **release.VALUES,
+        "replicas": 1,
+        "crds": {"install": False},
+        "watchNamespaces": [WATCHED],
+    }
+    with fresh_namespace(Kubectl(second.namespace)):
+        second.install(values)
+        try:
+            watched.apply(models.stand_in("inside", replicas=0))
+            kubectl.apply(models.stand_in("outside", replicas=0))
+            watched.until("imodel", "inside", lambda one: models.reason(one) == "Stopped", "stopped")
+            outside = kubectl.get("imodel", "outside")
+            assert outside
+            assert "status" not in outside
+            assert "Succeeded" in second.test()
+        finally:
+            kubectl.delete("imodel", "outside")
+            second.uninstall()
 
 
 def test_new_release_serves_on_with_the_same_pods(

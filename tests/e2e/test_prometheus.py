@@ -19,10 +19,13 @@ from tests.monitoring import dashboards, names
 from tests.monitoring.rules import objects, rules
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 GUARDED: Final = "guarded"
 KEY: Final = "sk-sirocco-" + "e" * 43
-# Two scrapes 15 seconds apart, and the first after up to as long; and a slow machine.
 DEADLINE: Final = 150
+# Shorter than an installation's, so that no test waits for two scrapes.
+SCRAPED_EVERY: Final = "2s"
 _ASK: Final = """
 import sys
 import httpx
@@ -90,7 +93,7 @@ def prometheus(
         ]
         found = operator.list("prometheusrules")
         prometheus = Prometheus(kubectl)
-        with prometheus.running(monitors, found, [f"{guarded}-internal"]):
+        with prometheus.running(monitors, found, [f"{guarded}-internal"], SCRAPED_EVERY):
             yield prometheus
     Release().install()
     kubectl.until("imodel", shared.name, lambda one: models.reason(one) == "Ready", "ready")

@@ -15,17 +15,21 @@ from tests.contract.issued import HOLDERS, INTERNAL, issue
 from tests.contract.model import manifest
 from tests.contract.server import Server
 from tests.kind.paths import REPOSITORY
-from tests.serving.container import Container, copy_model, start
+from tests.serving.container import QUICK, Container, copy_model, start
 
 INTERNAL_KEY_TEXT = f"{INTERNAL:x<43}"
+# Fixtures that start what several tests ask.
+SERVERS = {"container", "report", "standin", "told"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in this folder."""
+    """Mark what lies in this folder, and keep in one process of pytest-xdist what asks one server."""
     folder = Path(__file__).parent
     for item in items:
         if folder in item.path.parents:
             item.add_marker(pytest.mark.vllm)
+            for server in SERVERS & set(getattr(item, "fixturenames", ())):
+                item.add_marker(pytest.mark.xdist_group(server))
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +83,10 @@ def container(
     # Sooner than in a pod, where a Service must first stop sending.
     settings["drain"]["settle_seconds"] = 1
     folder = tmp_path_factory.mktemp("settings")
-    with start("sirocco/serving-cpu:dev", model, folder, json.dumps(settings), options=options) as container:
+    started = start(
+        "sirocco/serving-cpu:dev", model, folder, json.dumps(settings), arguments=QUICK, options=options
+    )
+    with started as container:
         container.wait_until_ready(400, key=INTERNAL_KEY_TEXT)
         yield container
 

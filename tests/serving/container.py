@@ -28,6 +28,8 @@ ARGUMENTS = [
     *("/model", "--host", "0.0.0.0", "--port", "8000", "--served-model-name", "smollm2", "second-name"),
     *("--shutdown-timeout", "5", "--tensor-parallel-size", "1", "--enforce-eager", "--max-model-len", "2048"),
 ]
+# Computes in the engine's own process, where a pod has another one for it: a start takes a third less time.
+QUICK = ("--distributed-executor-backend", "uni")
 LAYER = [
     *("--middleware", "sirocco_serving.middleware.stack.Stack"),
     *("--disable-fastapi-docs", "--disable-uvicorn-access-log"),

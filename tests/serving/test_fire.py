@@ -1,18 +1,22 @@
-"""What holds under fire, on a real vLLM: some hundred requests of those that `tests.bench.fire` sends."""
+"""What holds under fire, on a real vLLM: requests of all kinds, of more clients than there are places.
+
+tests/faults sends more of them, `tests.bench.fire` thousands.
+"""
 
 from pathlib import Path
 
 import pytest
 
 from tests.bench.fire import GENERATED_PART, Report, run, server
+from tests.serving.container import QUICK
 
-REQUESTS = 500
+REQUESTS = 150
 CLIENTS = 40
 
 
 @pytest.fixture(scope="module")
 def report(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    with server(model, tmp_path_factory.mktemp("fire")) as container:
+    with server(model, tmp_path_factory.mktemp("fire"), QUICK) as container:
         return run(container, REQUESTS, CLIENTS, print)
 
 

@@ -24,8 +24,9 @@ from tests.waiting import eventually
 MODEL = "contract"
 NAMESPACE = "default"
 SCRAPED = names.VLLM | names.SERVING
-# Two scrapes 15 seconds apart, the first after up to as long; and a slow machine.
 DEADLINE = 150
+# Shorter than an installation's, so that no test waits for two scrapes.
+SCRAPED_EVERY = "1s"
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +40,8 @@ def scraping(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Prometheus, which scrapes the server by the ServiceMonitor that the operator writes for its model."""
     folder = tmp_path_factory.mktemp("prometheus")
     (folder / "key").write_text(server.keys[INTERNAL])
-    model = parse(manifest(MODEL, NAMESPACE))
-    children = {child["kind"]: child for child in build_children(model, Settings(), CHILD_KINDS)}
+    model, settings = parse(manifest(MODEL, NAMESPACE)), Settings(service_monitor_interval=SCRAPED_EVERY)
+    children = {child["kind"]: child for child in build_children(model, settings, CHILD_KINDS)}
     host, _, port = server.url.removeprefix("http://").partition(":")
     slices = {
         "metadata": {"labels": {"kubernetes.io/service-name": MODEL}},

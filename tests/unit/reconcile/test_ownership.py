@@ -45,7 +45,9 @@ def test_a_created_object_becomes_an_applied_one_and_others_entries_stay() -> No
 
 def test_what_was_applied_and_what_was_updated_become_one_entry() -> None:
     more = entry("us", "Update", {"f:spec": {"f:c": {}}, "f:metadata": {"f:labels": {".": {}}}})
-    (found,) = as_applied(live(APPLIED, more), "us") or ()
+    entries = as_applied(live(APPLIED, more), "us")
+    assert entries is not None
+    (found,) = entries
     assert found["operation"] == "Apply"
     assert found["fieldsV1"] == {"f:spec": {"f:a": {}, "f:c": {}}, "f:metadata": {"f:labels": {".": {}}}}
 

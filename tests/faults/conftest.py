@@ -1,0 +1,18 @@
+"""What takes minutes by its nature, with the fixtures of the suites that hold its smaller forms."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.api.conftest import client, cluster, namespace, operator
+from tests.serving.conftest import images, model
+
+__all__ = ["client", "cluster", "images", "model", "namespace", "operator"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies in this folder."""
+    folder = Path(__file__).parent
+    for item in items:
+        if folder in item.path.parents:
+            item.add_marker(pytest.mark.faults)
