@@ -4,13 +4,22 @@ The order is the severity: what keeps the children from being written, then what
 then what must be waited for, then what goes on by itself.
 """
 
-from sirocco_operator.status import crashes, downloads, images, mounts, plain, refusals, rollout, scheduling
+from sirocco_operator.status import (
+    crashes,
+    downloads,
+    images,
+    lifecycle,
+    mounts,
+    refusals,
+    rollout,
+    scheduling,
+)
 from sirocco_operator.status.row import Finding, Row
 from sirocco_operator.status.view import View
 
 TABLE: tuple[Row, ...] = (
     *refusals.ROWS,
-    *plain.STOPPED_ROWS,
+    *lifecycle.STOPPED_ROWS,
     *images.ROWS,
     *mounts.ROWS,
     *downloads.FAILED_ROWS,
@@ -19,7 +28,7 @@ TABLE: tuple[Row, ...] = (
     *scheduling.ROWS,
     *rollout.WORKING_ROWS,
     *downloads.WORKING_ROWS,
-    *plain.WORKING_ROWS,
+    *lifecycle.WORKING_ROWS,
 )
 
 
