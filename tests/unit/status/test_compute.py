@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from sirocco_operator.status.all_detectors import DETECTORS
 from sirocco_operator.status.compute import compute, invalid
 from sirocco_operator.status.observed import Observed, Refusal, RefusalCause
 from sirocco_operator.status.reasons import MEANINGS, Reason
-from sirocco_operator.status.table import TABLE
 from sirocco_operator.status.text import masked
 from tests.unit.status import cluster
 
@@ -154,5 +154,5 @@ def test_a_long_quotation_leaves_room_for_the_fix() -> None:
     assert message.endswith("…: change what it complains of, or the policy")
 
 
-def test_every_reason_has_a_meaning_and_a_row() -> None:
-    assert set(MEANINGS) == set(Reason) == {row.reason for row in TABLE}
+def test_every_reason_has_a_meaning_and_a_detector() -> None:
+    assert set(MEANINGS) == set(Reason) == {detector.reason for detector in DETECTORS}

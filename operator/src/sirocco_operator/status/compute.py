@@ -7,11 +7,11 @@ from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.labels import selector_string
 from sirocco_operator.children.serving_config import has_keys
 from sirocco_operator.status import pods
+from sirocco_operator.status.all_detectors import first_finding
+from sirocco_operator.status.detector import Finding, quotation
 from sirocco_operator.status.observed import Observed
 from sirocco_operator.status.reasons import CONDITIONS, MEANINGS, Reason
-from sirocco_operator.status.row import Finding, quotation, tell
 from sirocco_operator.status.scaling import SCALING_ACTIVE, find_scaling
-from sirocco_operator.status.table import find
 from sirocco_operator.status.view import View
 
 KEPT_WHEN_INVALID = (
@@ -33,7 +33,7 @@ def compute(
     The same observation gives the same status, whatever the time.
     """
     view = View(model, observed)
-    finding = find(view)
+    finding = first_finding(view)
     deployment = (observed.deployment or {}).get("status") or {}
     name, namespace = model.metadata.name, model.metadata.namespace
     status: dict[str, Any] = {
@@ -66,7 +66,7 @@ def invalid(
 
     `metadata` is the resource's own, `message` names the wrong fields.
     """
-    finding = tell(Reason.INVALID_SPEC, quotation(message))
+    finding = Finding.of(Reason.INVALID_SPEC, quotation(message))
     generation = int(metadata.get("generation") or 0)
     # What served before goes on serving, unobserved.
     ready = "Unknown" if previous.get("readyReplicas") else "False"

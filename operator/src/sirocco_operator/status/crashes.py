@@ -10,9 +10,9 @@ from typing import Any
 
 from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.status import pods
+from sirocco_operator.status.detector import Detect, Detector
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Detector, Row
 from sirocco_operator.status.text import last_telling_line, plain_lines
 from sirocco_operator.status.view import View
 
@@ -25,7 +25,7 @@ def ends(view: View) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
             yield pod, ended
 
 
-def said(pattern: str) -> Detector:
+def said(pattern: str) -> Detect:
     """An engine that ended with a line in which the pattern is found."""
     wanted = re.compile(pattern)
 
@@ -48,7 +48,7 @@ def out_of_memory(view: View) -> Mapping[str, str] | None:
     return None
 
 
-def killed_by(probe: str) -> Detector:
+def killed_by(probe: str) -> Detect:
     """An engine that the kubelet killed because that probe failed."""
 
     def detect(view: View) -> Mapping[str, str] | None:
@@ -85,28 +85,32 @@ def unanswering(view: View) -> Mapping[str, str] | None:
     return None
 
 
-ROWS = (
-    Row(
+DETECTORS = (
+    Detector(
         Reason.OUT_OF_MEMORY, out_of_memory, "the kernel killed the engine for using more memory than {limit}"
     ),
-    Row(Reason.STARTUP_TIMEOUT, killed_by("startup"), "the engine was not ready within its startup budget"),
-    Row(Reason.PODS_UNHEALTHY, killed_by("liveness"), "the engine stopped answering and was killed"),
-    Row(Reason.SERVING_SETTINGS_INVALID, said(r"sirocco serving: config: "), "{line}"),
-    Row(
+    Detector(
+        Reason.STARTUP_TIMEOUT, killed_by("startup"), "the engine was not ready within its startup budget"
+    ),
+    Detector(Reason.PODS_UNHEALTHY, killed_by("liveness"), "the engine stopped answering and was killed"),
+    Detector(Reason.SERVING_SETTINGS_INVALID, said(r"sirocco serving: config: "), "{line}"),
+    Detector(
         Reason.KV_CACHE_TOO_SMALL,
         said(
             r"KV cache is needed, which is larger than the available|No available memory for the cache blocks"
         ),
         "{line}",
     ),
-    Row(
+    Detector(
         Reason.OUT_OF_GPU_MEMORY,
         said(r"Free memory on device .* less than"),
         "{line}",
         "something else uses this GPU: free it, or lower engine.gpuMemoryUtilization",
     ),
-    Row(Reason.OUT_OF_GPU_MEMORY, said(r"OutOfMemoryError|(CUDA|HIP|XPU)( error:)? out of memory"), "{line}"),
-    Row(
+    Detector(
+        Reason.OUT_OF_GPU_MEMORY, said(r"OutOfMemoryError|(CUDA|HIP|XPU)( error:)? out of memory"), "{line}"
+    ),
+    Detector(
         Reason.GPU_UNAVAILABLE,
         said(
             r"larger than the number of available GPUs|Failed to infer device type|No CUDA GPUs are available"
@@ -114,20 +118,20 @@ ROWS = (
         ),
         "{line}",
     ),
-    Row(
+    Detector(
         Reason.GPU_FAULT,
         said(
             r"NCCL error|ncclUnhandled|ncclSystemError|illegal memory access|ECC error|CUDA error|HIP error"
         ),
         "{line}",
     ),
-    Row(
+    Detector(
         Reason.UNKNOWN_ARGUMENT,
         said(r"error: (unrecognized arguments|argument |ambiguous option|the following arguments)"),
         "{line}",
     ),
-    Row(Reason.REMOTE_CODE_REFUSED, said(r"trust_remote_code=True|--trust-remote-code"), "{line}"),
-    Row(
+    Detector(Reason.REMOTE_CODE_REFUSED, said(r"trust_remote_code=True|--trust-remote-code"), "{line}"),
+    Detector(
         Reason.MODEL_UNSUPPORTED,
         said(
             r"Model architectures? .* (not supported|failed to be inspected|was supported in vLLM until)"
@@ -135,7 +139,7 @@ ROWS = (
         ),
         "{line}",
     ),
-    Row(
+    Detector(
         Reason.MODEL_FILES_INVALID,
         said(
             r"Cannot find any model weights|Repo id must be in the form|Invalid repository ID or local dir"
@@ -143,19 +147,19 @@ ROWS = (
         ),
         "{line}",
     ),
-    Row(
+    Detector(
         Reason.ENGINE_SETTING_REFUSED,
         said(r"User-specified max_model_len .* greater than the derived"),
         "{line}",
         "lower engine.maxModelLen to what the model was made for",
     ),
-    Row(
+    Detector(
         Reason.ENGINE_SETTING_REFUSED,
         said(r"must be divisible by tensor parallel size"),
         "{line}",
         "choose a tensorParallel that divides the model's number of attention heads",
     ),
-    Row(
+    Detector(
         Reason.ENGINE_SETTING_REFUSED,
         said(
             r"Bfloat16 is only supported|is not supported for quantization|[Qq]uantization method"
@@ -164,6 +168,6 @@ ROWS = (
         "{line}",
         "change engine.dtype or engine.quantization to what these weights and this GPU can do",
     ),
-    Row(Reason.ENGINE_CRASHED, crashed, "{line}"),
-    Row(Reason.PODS_UNHEALTHY, unanswering, "the engine came up but is not ready any more: {words}"),
+    Detector(Reason.ENGINE_CRASHED, crashed, "{line}"),
+    Detector(Reason.PODS_UNHEALTHY, unanswering, "the engine came up but is not ready any more: {words}"),
 )

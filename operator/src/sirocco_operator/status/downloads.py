@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
 from sirocco_operator.status import pods
+from sirocco_operator.status.detector import Detect, Detector
 from sirocco_operator.status.evictions import evicted
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Detector, Row
 from sirocco_operator.status.text import last_telling_line, size
 from sirocco_operator.status.view import View
 
@@ -15,7 +15,7 @@ from sirocco_operator.status.view import View
 SAID = re.compile(r"sirocco download: ([a-z-]+): (.+)")
 
 
-def failed(codes: frozenset[str] = frozenset()) -> Detector:
+def failed(codes: frozenset[str] = frozenset()) -> Detect:
     """A download that ended with one of those codes, or in any way when none is given."""
 
     def detect(view: View) -> Mapping[str, str] | None:
@@ -57,19 +57,19 @@ def _name(view: View) -> str:
     return view.model.spec.model.uri.removeprefix("hf://")
 
 
-FAILED_ROWS = (
-    Row(
+FAILED_DETECTORS = (
+    Detector(
         Reason.DOWNLOAD_FAILED,
         failed(frozenset({"not-found", "forbidden", "no-space", "no-access", "no-network", "stalled"})),
         "{words}",
         "",
     ),
-    Row(
+    Detector(
         Reason.DOWNLOAD_FAILED,
         evicted(r'EmptyDir volume "models" exceeds'),
         "{name} does not fit into the pod: {words}",
         "keep the weights in a PersistentVolumeClaim that is large enough (cache.claimName)",
     ),
-    Row(Reason.DOWNLOAD_FAILED, failed(), "{name}: {words}"),
+    Detector(Reason.DOWNLOAD_FAILED, failed(), "{name}: {words}"),
 )
-WORKING_ROWS = (Row(Reason.DOWNLOADING, downloading, "fetching {progress}"),)
+WORKING_DETECTORS = (Detector(Reason.DOWNLOADING, downloading, "fetching {progress}"),)

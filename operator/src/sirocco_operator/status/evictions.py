@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sirocco_operator.status import pods
+from sirocco_operator.status.detector import Detect, Detector
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Detector, Row
 from sirocco_operator.status.view import View
 
 # A Deployment replaces an evicted pod at once; a pod made later was made for another cause.
 REPLACEMENT_WITHIN = timedelta(minutes=10)
 
 
-def evicted(pattern: str = "") -> Detector:
+def evicted(pattern: str = "") -> Detect:
     """An eviction whose message the pattern is found in, and whose replacement does not serve yet."""
     wanted = re.compile(pattern)
 
@@ -41,4 +41,4 @@ def _time(value: str | None) -> datetime | None:
     return datetime.fromisoformat(value) if value else None
 
 
-ROWS = (Row(Reason.EVICTED, evicted(), "a pod was evicted: {words}"),)
+DETECTORS = (Detector(Reason.EVICTED, evicted(), "a pod was evicted: {words}"),)

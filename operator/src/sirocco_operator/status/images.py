@@ -7,8 +7,8 @@ from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
 from sirocco_operator.status import pods
+from sirocco_operator.status.detector import Detect, Detector
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Detector, Row
 from sirocco_operator.status.view import View
 
 # The kubelet's reasons for a container that waits for its image (pkg/kubelet/images/types.go).
@@ -23,7 +23,7 @@ BACKING_OFF = re.compile(r'^Back-off pulling image "[^"]+": (ErrImagePull: )?')
 NO_IMAGE_VOLUME = r"mkdir \"\": |mkdir : no such file"
 
 
-def waits(reasons: frozenset[str], pattern: str = "") -> Detector:
+def waits(reasons: frozenset[str], pattern: str = "") -> Detect:
     """A container that waits for one of those reasons with a message in which the pattern is found."""
     wanted = re.compile(pattern)
 
@@ -70,39 +70,39 @@ def _from_image(model: InferenceModel) -> bool:
     return model.spec.model.uri.startswith("oci://")
 
 
-ROWS = (
-    Row(
+DETECTORS = (
+    Detector(
         Reason.IMAGE_PULL,
         waits(frozenset({"InvalidImageName"})),
         "{image} is not an image's name",
         "correct engine.image (or model.uri for oci://)",
     ),
-    Row(
+    Detector(
         Reason.IMAGE_PULL,
         waits(frozenset({"ErrImageNeverPull"})),
         "the node does not have {image} and may not pull it",
         "load it on the nodes, or change the operator's image pull policy",
     ),
-    Row(
+    Detector(
         Reason.IMAGE_PULL,
         waits(PULL_REASONS, DENIED),
         "the registry refuses it: {words}",
         "correct the name, or name a Secret with its credentials in imagePullSecrets",
     ),
-    Row(
+    Detector(
         Reason.IMAGE_PULL,
         waits(PULL_REASONS, NOT_FOUND),
         "there is no such image: {words}",
         "correct engine.image (or model.uri for oci://), or push the image",
     ),
-    Row(Reason.IMAGE_PULL, waits(PULL_REASONS), "{words}"),
-    Row(Reason.IMAGE_LACKS_SERVING_LAYER, without_layer, "{image} is not a serving image"),
-    Row(
+    Detector(Reason.IMAGE_PULL, waits(PULL_REASONS), "{words}"),
+    Detector(Reason.IMAGE_LACKS_SERVING_LAYER, without_layer, "{image} is not a serving image"),
+    Detector(
         Reason.IMAGE_RUNS_AS_ROOT,
         waits(frozenset({"CreateContainerConfigError"}), r"runAsNonRoot"),
         "{image} runs as root or as a user without a number, which the pod does not allow",
     ),
-    Row(
+    Detector(
         Reason.IMAGE_VOLUMES_UNSUPPORTED,
         image_volume_unsupported,
         "the node's container runtime cannot mount image volumes, which oci:// needs",

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.status import pods
-from sirocco_operator.status.evictions import ROWS as EVICTED_ROWS
+from sirocco_operator.status.detector import Detector
+from sirocco_operator.status.evictions import DETECTORS as EVICTED_DETECTORS
 from sirocco_operator.status.images import pulling
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Row
 from sirocco_operator.status.view import View
 
 
@@ -43,14 +43,14 @@ def starting(view: View) -> Mapping[str, str] | None:
     return {"created": str(len(view.current)), "wanted": str(view.wanted)}
 
 
-STOPPED_ROWS = (
-    Row(Reason.STOPPING, stopping, "replicas is 0, {pods} the requests in flight"),
-    Row(Reason.STOPPED, stopped, "replicas is 0"),
+STOPPED_DETECTORS = (
+    Detector(Reason.STOPPING, stopping, "replicas is 0, {pods} the requests in flight"),
+    Detector(Reason.STOPPED, stopped, "replicas is 0"),
 )
-WORKING_ROWS = (
-    *EVICTED_ROWS,
-    Row(Reason.LOADING, loading, "the engine loads {model}, {serving}"),
-    Row(Reason.PULLING_IMAGE, pulling, "the node pulls {words}"),
-    Row(Reason.READY, ready, "{serving}"),
-    Row(Reason.STARTING, starting, "{created} of {wanted} pods are created"),
+WORKING_DETECTORS = (
+    *EVICTED_DETECTORS,
+    Detector(Reason.LOADING, loading, "the engine loads {model}, {serving}"),
+    Detector(Reason.PULLING_IMAGE, pulling, "the node pulls {words}"),
+    Detector(Reason.READY, ready, "{serving}"),
+    Detector(Reason.STARTING, starting, "{created} of {wanted} pods are created"),
 )

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 
 from sirocco_operator.status import pods
+from sirocco_operator.status.detector import Detect, Detector
 from sirocco_operator.status.images import waits
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Detector, Row
 from sirocco_operator.status.view import View
 
 ABSENT = r"(?i)secrets? \"([^\"]+)\" not found|couldn't find key \S+ in Secret (\S+)"
@@ -14,7 +14,7 @@ CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
 MOUNT_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
 
 
-def unmounted(pattern: str) -> Detector:
+def unmounted(pattern: str) -> Detect:
     """A pod that is being created, whose newest event is a failed mount in which the pattern is found."""
     wanted = re.compile(pattern)
 
@@ -44,10 +44,10 @@ def claim_missing(view: View) -> Mapping[str, str] | None:
 CONFIG_ERROR = frozenset({"CreateContainerConfigError"})
 CREATE_ERRORS = CONFIG_ERROR | {"CreateContainerError", "RunContainerError", "CreatePodSandboxError"}
 
-ROWS = (
-    Row(Reason.SECRET_MISSING, waits(CONFIG_ERROR, ABSENT), "{words}"),
-    Row(Reason.SECRET_MISSING, unmounted(ABSENT), "{words}"),
-    Row(Reason.VOLUME_MISSING, claim_missing, "PersistentVolumeClaim {claim} does not exist"),
-    Row(Reason.VOLUME_MISSING, unmounted(""), "{words}"),
-    Row(Reason.CONTAINER_NOT_CREATED, waits(CREATE_ERRORS), "container {container}: {words}"),
+DETECTORS = (
+    Detector(Reason.SECRET_MISSING, waits(CONFIG_ERROR, ABSENT), "{words}"),
+    Detector(Reason.SECRET_MISSING, unmounted(ABSENT), "{words}"),
+    Detector(Reason.VOLUME_MISSING, claim_missing, "PersistentVolumeClaim {claim} does not exist"),
+    Detector(Reason.VOLUME_MISSING, unmounted(""), "{words}"),
+    Detector(Reason.CONTAINER_NOT_CREATED, waits(CREATE_ERRORS), "container {container}: {words}"),
 )

@@ -71,7 +71,7 @@ CONDITIONS = {
 
 @dataclass(frozen=True)
 class Meaning:
-    """A reason's row in the reference: what it means, and what to do (empty when there is nothing to do)."""
+    """What a reason means and what to do about it; an empty fix means nothing to do."""
 
     stage: Stage
     meaning: str

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from sirocco_operator.status.all_detectors import DETECTORS
 from sirocco_operator.status.reasons import CONDITIONS, MEANINGS
 from sirocco_operator.status.scaling_reasons import SCALING_MEANINGS
-from sirocco_operator.status.table import TABLE
 
 PATH = Path("docs/status.md")
 
@@ -38,16 +38,17 @@ says what the count was last decided by, e.g. `3 → 5: 41 in flight, target 8 a
 
 
 def render() -> str:
-    """The page, as Markdown; reasons in the order of the table of detectors."""
-    reasons = dict.fromkeys(row.reason for row in TABLE)
+    """The page, as Markdown; reasons in the order of the detectors."""
+    reasons = dict.fromkeys(detector.reason for detector in DETECTORS)
     lines = []
     for reason in reasons:
-        row = MEANINGS[reason]
-        progressing, degraded = CONDITIONS[row.stage]
-        lines.append(f"| `{reason}` | {progressing} | {degraded} | {row.meaning} | {_advice(row.fix)} |\n")
+        meaning = MEANINGS[reason]
+        progressing, degraded = CONDITIONS[meaning.stage]
+        advice = _advice(meaning.fix)
+        lines.append(f"| `{reason}` | {progressing} | {degraded} | {meaning.meaning} | {advice} |\n")
     scaling = [
-        f"| `{reason}` | {row.active} | {row.meaning} | {_advice(row.fix)} |\n"
-        for reason, row in SCALING_MEANINGS.items()
+        f"| `{reason}` | {meaning.active} | {meaning.meaning} | {_advice(meaning.fix)} |\n"
+        for reason, meaning in SCALING_MEANINGS.items()
     ]
     return HEAD + "".join(lines) + SCALING_HEAD + "".join(scaling)
 

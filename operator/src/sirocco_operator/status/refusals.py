@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 
 from sirocco_operator.status import pods
+from sirocco_operator.status.detector import Detect, Detector
 from sirocco_operator.status.observed import RefusalCause
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Detector, Row
 from sirocco_operator.status.view import View
 
 # The name that a pod would have had is another at each try.
@@ -16,7 +16,7 @@ QUOTA = re.compile(r"exceeded quota")
 SERVICE_ACCOUNT = re.compile(r"error looking up service account \S+: (serviceaccount \"[^\"]+\" not found)")
 
 
-def refused(cause: RefusalCause) -> Detector:
+def refused(cause: RefusalCause) -> Detect:
     """The first child that was refused for that cause."""
 
     def detect(view: View) -> Mapping[str, str] | None:
@@ -42,7 +42,7 @@ def _denials(view: View) -> tuple[str, ...]:
     return tuple(said)
 
 
-def denied(pattern: re.Pattern[str]) -> Detector:
+def denied(pattern: re.Pattern[str]) -> Detect:
     """The first denial that the pattern is found in."""
 
     def detect(view: View) -> Mapping[str, str] | None:
@@ -54,19 +54,19 @@ def denied(pattern: re.Pattern[str]) -> Detector:
     return detect
 
 
-ROWS = (
-    Row(Reason.INVALID_SPEC, refused(RefusalCause.INVALID_SPEC), "{words}"),
-    Row(
+DETECTORS = (
+    Detector(Reason.INVALID_SPEC, refused(RefusalCause.INVALID_SPEC), "{words}"),
+    Detector(
         Reason.NAME_CONFLICT,
         refused(RefusalCause.NAME_CONFLICT),
         "{kind} {name} exists and is not of this model",
     ),
-    Row(
+    Detector(
         Reason.IMAGE_VOLUMES_UNSUPPORTED,
         refused(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED),
         "this cluster's API server drops image volumes, which oci:// needs",
     ),
-    Row(Reason.QUOTA_EXCEEDED, denied(QUOTA), "{words}"),
-    Row(Reason.SERVICE_ACCOUNT_MISSING, denied(SERVICE_ACCOUNT), "{match}"),
-    Row(Reason.CHILD_REJECTED, denied(re.compile("")), "the API server said: {words}"),
+    Detector(Reason.QUOTA_EXCEEDED, denied(QUOTA), "{words}"),
+    Detector(Reason.SERVICE_ACCOUNT_MISSING, denied(SERVICE_ACCOUNT), "{match}"),
+    Detector(Reason.CHILD_REJECTED, denied(re.compile("")), "the API server said: {words}"),
 )

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from sirocco_operator.api.v1alpha1 import RolloutStrategy
 from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.status import pods
+from sirocco_operator.status.detector import Detector
 from sirocco_operator.status.downloads import downloading
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Row
 from sirocco_operator.status.scheduling import gpu_all_taken, gpu_unknown
 from sirocco_operator.status.view import View
 
@@ -51,19 +51,19 @@ def stalled(view: View) -> Mapping[str, str] | None:
     return {"words": str(progressing.get("message", ""))}
 
 
-BLOCKED_ROWS = (
-    Row(
+BLOCKED_DETECTORS = (
+    Detector(
         Reason.REPLACING,
         replacing,
         "the new pod waits for the {wanted} {resource} of one that finishes its requests",
     ),
-    Row(
+    Detector(
         Reason.ROLLOUT_NEEDS_GPU,
         needs_gpu,
         "the new revision's pod needs {wanted} {resource} on one node and none is free, old pods serve on",
     ),
 )
-WORKING_ROWS = (
-    Row(Reason.STALLED, stalled, "{words}"),
-    Row(Reason.ROLLING_OUT, rolling_out, "{updated} of {wanted} replicas serve the new revision{step}"),
+WORKING_DETECTORS = (
+    Detector(Reason.STALLED, stalled, "{words}"),
+    Detector(Reason.ROLLING_OUT, rolling_out, "{updated} of {wanted} replicas serve the new revision{step}"),
 )

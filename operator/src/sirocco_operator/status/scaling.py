@@ -9,8 +9,8 @@ from sirocco_operator.children.metrics import Metric
 from sirocco_operator.children.scaling import Target, targets
 from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.status import pods
+from sirocco_operator.status.detector import MESSAGE_LIMIT, quotation
 from sirocco_operator.status.observed import Manifest, MetricsProvider, ProviderMode
-from sirocco_operator.status.row import MESSAGE_LIMIT, quotation
 from sirocco_operator.status.scaling_reasons import SCALING_MEANINGS, ScalingReason
 from sirocco_operator.status.text import bounded
 from sirocco_operator.status.view import View

@@ -18,7 +18,7 @@ class ScalingReason(StrEnum):
 
 @dataclass(frozen=True)
 class ScalingMeaning:
-    """A reason's row in the reference: whether the count follows the load, what it means, and what to do."""
+    """Whether the count follows the load, what the reason means, and what to do about it."""
 
     active: bool
     meaning: str

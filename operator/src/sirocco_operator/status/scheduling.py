@@ -8,9 +8,9 @@ from typing import Any
 from sirocco_operator.api.v1alpha1 import Device
 from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.status import pods
+from sirocco_operator.status.detector import Detect, Detector
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Detector, Row
 from sirocco_operator.status.view import View
 
 # The scheduler goes on to say that evicting other pods or giving back claims would not help either.
@@ -37,7 +37,7 @@ class Shortage:
 
     @property
     def words(self) -> dict[str, str]:
-        """For a row's placeholders."""
+        """The values of a cause's placeholders."""
         return {
             "wanted": str(self.wanted),
             "resource": self.resource,
@@ -76,7 +76,7 @@ def gpu_unknown(view: View) -> Mapping[str, str] | None:
     return shortage.words if shortage and shortage.capacities is None else None
 
 
-def unscheduled(pattern: str) -> Detector:
+def unscheduled(pattern: str) -> Detect:
     """The scheduler's words of a pod that no node takes, where the pattern is found in them."""
     wanted = re.compile(pattern)
 
@@ -135,46 +135,46 @@ def _tolerated(taint: Mapping[str, Any], tolerations: Sequence[Mapping[str, Any]
     )
 
 
-ROWS = (
-    Row(
+DETECTORS = (
+    Detector(
         Reason.INSUFFICIENT_GPU,
         gpu_nowhere,
         "needs {wanted} {resource} on one node, no node that the pod may use has any",
         "add GPU nodes with their device plugin, correct gpuResource or nodeSelector, or set device: cpu",
     ),
-    Row(
+    Detector(
         Reason.INSUFFICIENT_GPU,
         gpu_too_many,
         "needs {wanted} {resource} on one node, the largest node has {largest}",
     ),
-    Row(
+    Detector(
         Reason.WAITING_FOR_GPU,
         gpu_all_taken,
         "needs {wanted} free {resource} on one node, other pods hold them",
     ),
-    Row(
+    Detector(
         Reason.WAITING_FOR_GPU,
         gpu_unknown,
         "needs {wanted} free {resource} on one node, the scheduler says: {said}",
         "lower tensorParallel, add nodes, or stop something that uses GPUs",
     ),
-    Row(
+    Detector(
         Reason.UNSCHEDULABLE,
         unscheduled(r"unbound immediate PersistentVolumeClaims"),
         "{words}",
         "look at the claim's events (`kubectl describe pvc`): its StorageClass gives no volume",
     ),
-    Row(
+    Detector(
         Reason.UNSCHEDULABLE,
         unscheduled(r"Insufficient (cpu|memory|ephemeral-storage)"),
         "{words}",
         "lower resources, or add nodes",
     ),
-    Row(
+    Detector(
         Reason.UNSCHEDULABLE,
         unscheduled(r"untolerated taint|node affinity|node selector|anti-affinity|topology spread"),
         "{words}",
         "change nodeSelector, affinity, tolerations or topologySpreadConstraints, or add nodes that fit them",
     ),
-    Row(Reason.UNSCHEDULABLE, unscheduled(""), "{words}"),
+    Detector(Reason.UNSCHEDULABLE, unscheduled(""), "{words}"),
 )

@@ -1,0 +1,56 @@
+"""A detector: a reason, the function that detects it, and the sentence that reports it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from sirocco_operator.status.reasons import MEANINGS, Reason
+from sirocco_operator.status.text import bounded, masked
+from sirocco_operator.status.view import View
+
+# Long enough for two sentences and a quotation; Kubernetes itself allows 32,768.
+MESSAGE_LIMIT = 1024
+QUOTATION_LIMIT = 500
+
+# Returns the values of a cause's placeholders, or None when it detects nothing.
+Detect = Callable[[View], Mapping[str, str] | None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The reason that a model's status gives, and its message."""
+
+    reason: Reason
+    message: str
+
+    @classmethod
+    def of(cls, reason: Reason, cause: str, fix: str | None = None) -> Self:
+        """The finding with the message `cause: fix`; without `fix`, the reason's own."""
+        advice = MEANINGS[reason].fix if fix is None else fix
+        return cls(reason, bounded(f"{cause}: {advice}" if advice else cause, MESSAGE_LIMIT))
+
+
+@dataclass(frozen=True)
+class Detector:
+    """`detect` returns the values of the placeholders in `cause`, or None when it detects nothing.
+
+    `fix` replaces the reason's own fix in the message.
+    """
+
+    reason: Reason
+    detect: Detect
+    cause: str
+    fix: str | None = None
+
+    def find(self, view: View) -> Finding | None:
+        """The finding, with its quotations masked and bounded; None when nothing is detected."""
+        values = self.detect(view)
+        if values is None:
+            return None
+        quoted = {name: quotation(value) for name, value in values.items()}
+        return Finding.of(self.reason, self.cause.format(**quoted), self.fix)
+
+
+def quotation(text: str) -> str:
+    """Quoted text on one line: masked, bounded, without a closing full stop or colon."""
+    return bounded(" ".join(masked(text).split()), QUOTATION_LIMIT).rstrip(".: ")
