@@ -15,7 +15,7 @@ from sirocco_operator.status import (
     scheduling,
 )
 from sirocco_operator.status.detector import Detector, Finding
-from sirocco_operator.status.view import View
+from sirocco_operator.status.model_state import ModelState
 
 DETECTORS: tuple[Detector, ...] = (
     *refusals.DETECTORS,
@@ -32,6 +32,6 @@ DETECTORS: tuple[Detector, ...] = (
 )
 
 
-def first_finding(view: View) -> Finding:
+def first_finding(state: ModelState) -> Finding:
     """The finding of the first detector that finds something; the last one always does."""
-    return next(finding for detector in DETECTORS if (finding := detector.find(view)))
+    return next(finding for detector in DETECTORS if (finding := detector.find(state)))

@@ -9,10 +9,10 @@ from sirocco_operator.children.serving_config import has_keys
 from sirocco_operator.status import pods
 from sirocco_operator.status.all_detectors import first_finding
 from sirocco_operator.status.detector import Finding, quotation
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Observed
 from sirocco_operator.status.reasons import CONDITIONS, MEANINGS, Reason
 from sirocco_operator.status.scaling import SCALING_ACTIVE, find_scaling
-from sirocco_operator.status.view import View
 
 KEPT_WHEN_INVALID = (
     "replicas",
@@ -32,8 +32,8 @@ def compute(
 
     The same observation gives the same status, whatever the time.
     """
-    view = View(model, observed)
-    finding = first_finding(view)
+    state = ModelState(model, observed)
+    finding = first_finding(state)
     deployment = (observed.deployment or {}).get("status") or {}
     name, namespace = model.metadata.name, model.metadata.namespace
     status: dict[str, Any] = {
@@ -41,14 +41,14 @@ def compute(
         "reason": str(finding.reason),
         "message": finding.message,
         "replicas": int(deployment.get("replicas") or 0),
-        "readyReplicas": len(view.serving),
+        "readyReplicas": len(state.serving_pods),
         "gpus": sum(pods.gpus_held(pod, model.spec.gpu_resource) for pod in observed.pods),
         "selector": selector_string(name),
         "access": "Keys" if has_keys(model) else "Open",
     }
-    ready = "True" if view.serving else "False"
+    ready = "True" if state.serving_pods else "False"
     conditions = _told(finding, ready)
-    if scaling := find_scaling(view, previous):
+    if scaling := find_scaling(state, previous):
         conditions.append((SCALING_ACTIVE, scaling.status, str(scaling.reason), scaling.message))
         if scaling.wanted:
             status["desiredReplicas"] = scaling.wanted

@@ -11,15 +11,15 @@ from typing import Any
 from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detect, Detector
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
 from sirocco_operator.status.text import last_telling_line, plain_lines
-from sirocco_operator.status.view import View
 
 
-def ends(view: View) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
+def ends(state: ModelState) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
     """Pods whose engine ended and has not come up again, with how it ended."""
-    for pod in view.unready:
+    for pod in state.unready_pods:
         ended = pods.termination(pod, ENGINE_CONTAINER)
         if ended and not pods.has_started(pod):
             yield pod, ended
@@ -29,8 +29,8 @@ def said(pattern: str) -> Detect:
     """An engine that ended with a line in which the pattern is found."""
     wanted = re.compile(pattern)
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for _, ended in ends(view):
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for _, ended in ends(state):
             for line in reversed(plain_lines(str(ended.get("message", "")))):
                 if wanted.search(line):
                     return {"line": line}
@@ -39,9 +39,9 @@ def said(pattern: str) -> Detect:
     return detect
 
 
-def out_of_memory(view: View) -> Mapping[str, str] | None:
+def out_of_memory(state: ModelState) -> Mapping[str, str] | None:
     """An engine, or a process of its, that the kernel killed."""
-    for pod, ended in ends(view):
+    for pod, ended in ends(state):
         if ended.get("reason") == "OOMKilled":
             limit = pods.memory_limit(pod)
             return {"limit": f"its limit of {limit}" if limit else "what the node has"}
@@ -51,10 +51,10 @@ def out_of_memory(view: View) -> Mapping[str, str] | None:
 def killed_by(probe: str) -> Detect:
     """An engine that the kubelet killed because that probe failed."""
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for pod, ended in ends(view):
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for pod, ended in ends(state):
             since = str(ended.get("startedAt") or "")[:19]
-            for event in view.events_of(pod):
+            for event in state.events_of(pod):
                 is_kill = event.get("reason") == "Killing" and f"failed {probe} probe" in str(
                     event.get("message")
                 )
@@ -65,20 +65,20 @@ def killed_by(probe: str) -> Detect:
     return detect
 
 
-def crashed(view: View) -> Mapping[str, str] | None:
+def crashed(state: ModelState) -> Mapping[str, str] | None:
     """Any other end."""
-    for _, ended in ends(view):
+    for _, ended in ends(state):
         line = last_telling_line(str(ended.get("message", "")))
         return {"line": f"exit code {ended.get('exitCode', 0)}{', ' if line else ''}{line}"}
     return None
 
 
-def unanswering(view: View) -> Mapping[str, str] | None:
+def unanswering(state: ModelState) -> Mapping[str, str] | None:
     """An engine that came up and then failed its readiness probe."""
-    for pod in view.unready:
+    for pod in state.unready_pods:
         if not pods.has_started(pod):
             continue
-        for event in reversed(view.events_of(pod)):
+        for event in reversed(state.events_of(pod)):
             words = str(event.get("message", ""))
             if event.get("reason") == "Unhealthy" and words.startswith("Readiness probe failed"):
                 return {"words": words}

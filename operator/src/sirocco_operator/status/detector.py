@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import MEANINGS, Reason
 from sirocco_operator.status.text import bounded, masked
-from sirocco_operator.status.view import View
 
 # Long enough for two sentences and a quotation; Kubernetes itself allows 32,768.
 MESSAGE_LIMIT = 1024
 QUOTATION_LIMIT = 500
 
 # Returns the values of a cause's placeholders, or None when it detects nothing.
-Detect = Callable[[View], Mapping[str, str] | None]
+Detect = Callable[[ModelState], Mapping[str, str] | None]
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Detector:
     cause: str
     fix: str | None = None
 
-    def find(self, view: View) -> Finding | None:
+    def find(self, state: ModelState) -> Finding | None:
         """The finding, with its quotations masked and bounded; None when nothing is detected."""
-        values = self.detect(view)
+        values = self.detect(state)
         if values is None:
             return None
         quoted = {name: quotation(value) for name, value in values.items()}

@@ -7,9 +7,9 @@ from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detect, Detector
 from sirocco_operator.status.evictions import evicted
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import Reason
 from sirocco_operator.status.text import last_telling_line, size
-from sirocco_operator.status.view import View
 
 # `sirocco_serving.download` ends with this line on stderr; its sentence is written for users.
 SAID = re.compile(r"sirocco download: ([a-z-]+): (.+)")
@@ -18,10 +18,10 @@ SAID = re.compile(r"sirocco download: ([a-z-]+): (.+)")
 def failed(codes: frozenset[str] = frozenset()) -> Detect:
     """A download that ended with one of those codes, or in any way when none is given."""
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for pod in view.unready:
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for pod in state.unready_pods:
             # A restarted download that reports bytes again is on its way.
-            if pods.name(pod) in view.observed.downloads and pods.is_running(pod, DOWNLOAD_CONTAINER):
+            if pods.name(pod) in state.observed.downloads and pods.is_running(pod, DOWNLOAD_CONTAINER):
                 continue
             ended = pods.termination(pod, DOWNLOAD_CONTAINER)
             if not ended or not ended.get("exitCode"):
@@ -31,30 +31,30 @@ def failed(codes: frozenset[str] = frozenset()) -> Detect:
             if codes and (not said or said.group(1) not in codes):
                 continue
             words = said.group(2) if said else last_telling_line(text)
-            return {"words": words or f"exit code {ended['exitCode']}", "name": _name(view)}
+            return {"words": words or f"exit code {ended['exitCode']}", "name": _name(state)}
         return None
 
     return detect
 
 
-def downloading(view: View) -> Mapping[str, str] | None:
+def downloading(state: ModelState) -> Mapping[str, str] | None:
     """The pod whose download is least advanced, of those whose downloader runs."""
-    running = [pod for pod in view.unready if pods.is_running(pod, DOWNLOAD_CONTAINER)]
+    running = [pod for pod in state.unready_pods if pods.is_running(pod, DOWNLOAD_CONTAINER)]
     if not running:
         return None
-    known = [found for pod in running if (found := view.observed.downloads.get(pods.name(pod)))]
+    known = [found for pod in running if (found := state.observed.downloads.get(pods.name(pod)))]
     if not known:
-        return {"progress": _name(view)}
+        return {"progress": _name(state)}
     least = min(known, key=lambda download: download.done_bytes)
     done = size(least.done_bytes)
     if least.total_bytes is None:
-        return {"progress": f"{done} of {_name(view)}"}
+        return {"progress": f"{done} of {_name(state)}"}
     unit = "" if size(least.total_bytes).split()[1] != done.split()[1] else done.split()[1]
-    return {"progress": f"{done.removesuffix(unit).rstrip()} of {size(least.total_bytes)} of {_name(view)}"}
+    return {"progress": f"{done.removesuffix(unit).rstrip()} of {size(least.total_bytes)} of {_name(state)}"}
 
 
-def _name(view: View) -> str:
-    return view.model.spec.model.uri.removeprefix("hf://")
+def _name(state: ModelState) -> str:
+    return state.model.spec.model.uri.removeprefix("hf://")
 
 
 FAILED_DETECTORS = (

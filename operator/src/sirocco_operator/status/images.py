@@ -8,8 +8,8 @@ from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detect, Detector
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.view import View
 
 # The kubelet's reasons for a container that waits for its image (pkg/kubelet/images/types.go).
 PULL_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"})
@@ -27,8 +27,8 @@ def waits(reasons: frozenset[str], pattern: str = "") -> Detect:
     """A container that waits for one of those reasons with a message in which the pattern is found."""
     wanted = re.compile(pattern)
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for pod in view.unready:
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for pod in state.unready_pods:
             for container, reason, message in pods.waiting(pod):
                 if reason in reasons and wanted.search(message):
                     words = BACKING_OFF.sub("", message)
@@ -38,9 +38,9 @@ def waits(reasons: frozenset[str], pattern: str = "") -> Detect:
     return detect
 
 
-def without_layer(view: View) -> Mapping[str, str] | None:
+def without_layer(state: ModelState) -> Mapping[str, str] | None:
     """An image in which our package, or vLLM, is not found."""
-    for pod in view.unready:
+    for pod in state.unready_pods:
         for container in (DOWNLOAD_CONTAINER, ENGINE_CONTAINER):
             ended = pods.termination(pod, container) or {}
             said = [str(ended.get("message", ""))]
@@ -50,17 +50,19 @@ def without_layer(view: View) -> Mapping[str, str] | None:
     return None
 
 
-def image_volume_unsupported(view: View) -> Mapping[str, str] | None:
+def image_volume_unsupported(state: ModelState) -> Mapping[str, str] | None:
     """A node whose container runtime cannot mount the model's image."""
     return (
-        waits(frozenset({"CreateContainerError"}), NO_IMAGE_VOLUME)(view) if _from_image(view.model) else None
+        waits(frozenset({"CreateContainerError"}), NO_IMAGE_VOLUME)(state)
+        if _from_image(state.model)
+        else None
     )
 
 
-def pulling(view: View) -> Mapping[str, str] | None:
+def pulling(state: ModelState) -> Mapping[str, str] | None:
     """A pod whose newest event is the start of a pull."""
-    for pod in view.unready:
-        events = view.events_of(pod)
+    for pod in state.unready_pods:
+        events = state.events_of(pod)
         if events and events[-1].get("reason") == "Pulling" and any(True for _ in pods.waiting(pod)):
             return {"words": str(events[-1].get("message", "")).removeprefix("Pulling ")}
     return None

@@ -7,40 +7,40 @@ from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detector
 from sirocco_operator.status.evictions import DETECTORS as EVICTED_DETECTORS
 from sirocco_operator.status.images import pulling
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.view import View
 
 
-def stopping(view: View) -> Mapping[str, str] | None:
+def stopping(state: ModelState) -> Mapping[str, str] | None:
     """Pods that are left though none is wanted."""
-    left = [pod for pod in view.observed.pods if not pods.is_over(pod)]
-    if view.wanted or not left:
+    left = [pod for pod in state.observed.pods if not pods.is_over(pod)]
+    if state.wanted_replicas or not left:
         return None
     return {"pods": "1 pod finishes" if len(left) == 1 else f"{len(left)} pods finish"}
 
 
-def stopped(view: View) -> Mapping[str, str] | None:
+def stopped(state: ModelState) -> Mapping[str, str] | None:
     """None wanted."""
-    return None if view.wanted else {}
+    return None if state.wanted_replicas else {}
 
 
-def loading(view: View) -> Mapping[str, str] | None:
+def loading(state: ModelState) -> Mapping[str, str] | None:
     """An engine that runs and does not answer yet."""
-    if any(pods.is_running(pod, ENGINE_CONTAINER) for pod in view.unready):
-        return {"model": view.model.spec.model.uri, "serving": view.serving_share}
+    if any(pods.is_running(pod, ENGINE_CONTAINER) for pod in state.unready_pods):
+        return {"model": state.model.spec.model.uri, "serving": state.serving_share}
     return None
 
 
-def ready(view: View) -> Mapping[str, str] | None:
+def ready(state: ModelState) -> Mapping[str, str] | None:
     """As many serve as are wanted, and the Deployment's controller knows no other wish."""
-    if len(view.serving) < view.wanted or not view.is_settled:
+    if len(state.serving_pods) < state.wanted_replicas or not state.is_settled:
         return None
-    return {"serving": view.serving_share}
+    return {"serving": state.serving_share}
 
 
-def starting(view: View) -> Mapping[str, str] | None:
+def starting(state: ModelState) -> Mapping[str, str] | None:
     """What is left: pods that are not there, or not started."""
-    return {"created": str(len(view.current)), "wanted": str(view.wanted)}
+    return {"created": str(len(state.current_pods)), "wanted": str(state.wanted_replicas)}
 
 
 STOPPED_DETECTORS = (

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detect, Detector
 from sirocco_operator.status.images import waits
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.view import View
 
 ABSENT = r"(?i)secrets? \"([^\"]+)\" not found|couldn't find key \S+ in Secret (\S+)"
 CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
@@ -18,9 +18,9 @@ def unmounted(pattern: str) -> Detect:
     """A pod that is being created, whose newest event is a failed mount in which the pattern is found."""
     wanted = re.compile(pattern)
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for pod in view.unready:
-            events = view.events_of(pod)
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for pod in state.unready_pods:
+            events = state.events_of(pod)
             if not events or events[-1].get("reason") not in MOUNT_EVENTS:
                 continue
             words = str(events[-1].get("message", ""))
@@ -32,9 +32,9 @@ def unmounted(pattern: str) -> Detect:
     return detect
 
 
-def claim_missing(view: View) -> Mapping[str, str] | None:
+def claim_missing(state: ModelState) -> Mapping[str, str] | None:
     """A claim that the scheduler does not find."""
-    for pod in view.unready:
+    for pod in state.unready_pods:
         found = CLAIM.search(str(pods.condition(pod, "PodScheduled").get("message", "")))
         if found:
             return {"claim": found.group(1)}

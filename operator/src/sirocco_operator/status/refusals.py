@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detect, Detector
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import RefusalCause
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.view import View
 
 # The name that a pod would have had is another at each try.
 ATTEMPT = re.compile(r'^pods "[^"]+" is forbidden: ')
@@ -19,8 +19,8 @@ SERVICE_ACCOUNT = re.compile(r"error looking up service account \S+: (serviceacc
 def refused(cause: RefusalCause) -> Detect:
     """The first child that was refused for that cause."""
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for refusal in view.observed.refusals:
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for refusal in state.observed.refusals:
             if refusal.cause is cause:
                 return {"kind": refusal.kind, "name": refusal.name, "words": refusal.message}
         return None
@@ -28,16 +28,16 @@ def refused(cause: RefusalCause) -> Detect:
     return detect
 
 
-def _denials(view: View) -> tuple[str, ...]:
+def _denials(state: ModelState) -> tuple[str, ...]:
     """What the API server said of children and pods that it would not let be created."""
     said = [
         f"{refusal.kind} {refusal.name}: {refusal.message}"
-        for refusal in view.observed.refusals
+        for refusal in state.observed.refusals
         if refusal.cause is RefusalCause.REJECTED
     ]
-    failure = pods.condition(view.observed.deployment or {}, "ReplicaFailure")
+    failure = pods.condition(state.observed.deployment or {}, "ReplicaFailure")
     # While pods of a scaled-down or stopped model remain the condition may be a leftover.
-    if failure.get("status") == "True" and len(view.current) < view.wanted:
+    if failure.get("status") == "True" and len(state.current_pods) < state.wanted_replicas:
         said.append(ATTEMPT.sub("", str(failure.get("message", ""))))
     return tuple(said)
 
@@ -45,8 +45,8 @@ def _denials(view: View) -> tuple[str, ...]:
 def denied(pattern: re.Pattern[str]) -> Detect:
     """The first denial that the pattern is found in."""
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for words in _denials(view):
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for words in _denials(state):
             if found := pattern.search(words):
                 return {"words": words, "match": found.group(found.lastindex or 0)}
         return None

@@ -7,45 +7,45 @@ from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detector
 from sirocco_operator.status.downloads import downloading
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import Reason
 from sirocco_operator.status.scheduling import gpu_all_taken, gpu_unknown
-from sirocco_operator.status.view import View
 
 
-def replacing(view: View) -> Mapping[str, str] | None:
+def replacing(state: ModelState) -> Mapping[str, str] | None:
     """A pod that waits for GPUs which a pod of this model is about to give back."""
-    resource = view.model.spec.gpu_resource
-    if any(pods.is_terminating(pod) and pods.gpus_held(pod, resource) for pod in view.observed.pods):
-        return gpu_all_taken(view) or gpu_unknown(view)
+    resource = state.model.spec.gpu_resource
+    if any(pods.is_terminating(pod) and pods.gpus_held(pod, resource) for pod in state.observed.pods):
+        return gpu_all_taken(state) or gpu_unknown(state)
     return None
 
 
-def needs_gpu(view: View) -> Mapping[str, str] | None:
+def needs_gpu(state: ModelState) -> Mapping[str, str] | None:
     """A surge pod for which there is no free GPU while old pods hold theirs."""
-    if not view.is_rolling_out or view.model.spec.rollout.strategy is not RolloutStrategy.SURGE:
+    if not state.is_rolling_out or state.model.spec.rollout.strategy is not RolloutStrategy.SURGE:
         return None
-    return gpu_all_taken(view) or gpu_unknown(view)
+    return gpu_all_taken(state) or gpu_unknown(state)
 
 
-def rolling_out(view: View) -> Mapping[str, str] | None:
+def rolling_out(state: ModelState) -> Mapping[str, str] | None:
     """Old pods that still serve."""
-    if not view.is_rolling_out:
+    if not state.is_rolling_out:
         return None
-    updated = sum(pods.is_ready(pod) for pod in view.current)
+    updated = sum(pods.is_ready(pod) for pod in state.current_pods)
     step = ""
-    if download := downloading(view):
+    if download := downloading(state):
         step = f", fetching {download['progress']}"
-    elif any(pods.is_running(pod, ENGINE_CONTAINER) for pod in view.unready):
+    elif any(pods.is_running(pod, ENGINE_CONTAINER) for pod in state.unready_pods):
         step = ", the engine of a new pod loads the model"
-    return {"updated": str(updated), "wanted": str(view.wanted), "step": step}
+    return {"updated": str(updated), "wanted": str(state.wanted_replicas), "step": step}
 
 
-def stalled(view: View) -> Mapping[str, str] | None:
+def stalled(state: ModelState) -> Mapping[str, str] | None:
     """A Deployment that gave up waiting, for no cause that is seen."""
-    progressing = pods.condition(view.observed.deployment or {}, "Progressing")
+    progressing = pods.condition(state.observed.deployment or {}, "Progressing")
     if (
         progressing.get("reason") != "ProgressDeadlineExceeded"
-        or len(view.current) - len(view.unready) >= view.wanted
+        or len(state.current_pods) - len(state.unready_pods) >= state.wanted_replicas
     ):
         return None
     return {"words": str(progressing.get("message", ""))}

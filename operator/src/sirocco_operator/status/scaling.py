@@ -10,10 +10,10 @@ from sirocco_operator.children.scaling import Target, targets
 from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import MESSAGE_LIMIT, quotation
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest, MetricsProvider, ProviderMode
 from sirocco_operator.status.scaling_reasons import SCALING_MEANINGS, ScalingReason
 from sirocco_operator.status.text import bounded
-from sirocco_operator.status.view import View
 
 SCALING_ACTIVE: Final = "ScalingActive"
 
@@ -40,22 +40,22 @@ class ScalingFinding:
         return str(SCALING_MEANINGS[self.reason].active)
 
 
-def find_scaling(view: View, previous: Mapping[str, Any]) -> ScalingFinding | None:
+def find_scaling(state: ModelState, previous: Mapping[str, Any]) -> ScalingFinding | None:
     """None with a fixed count; `previous` is the status that the resource carries.
 
     What a message tells of the load was so when the count was decided: it is kept until the wanted count, the
     reason or the resource changes. Load that changes without that is no news, and makes no write.
     """
-    autoscaling = view.model.spec.autoscaling
-    if autoscaling is None or view.observed.scaling is None:
+    autoscaling = state.model.spec.autoscaling
+    if autoscaling is None or state.observed.scaling is None:
         return None
-    autoscaler = view.observed.scaling.autoscaler or {}
+    autoscaler = state.observed.scaling.autoscaler or {}
     wanted = (autoscaler.get("status") or {}).get("desiredReplicas") or previous.get("desiredReplicas")
     before = previous.get("desiredReplicas")
     old = pods.condition({"status": previous}, SCALING_ACTIVE)
-    serving = max(len(view.serving), int(previous.get("readyReplicas") or 0))
-    reason, words, fix = _judge(view, autoscaling, autoscaler, view.observed.scaling.provider, serving)
-    same = wanted == before and old.get("observedGeneration") == view.model.metadata.generation
+    serving = max(len(state.serving_pods), int(previous.get("readyReplicas") or 0))
+    reason, words, fix = _judge(state, autoscaling, autoscaler, state.observed.scaling.provider, serving)
+    same = wanted == before and old.get("observedGeneration") == state.model.metadata.generation
     if same and _at_most(reason, old, wanted == autoscaling.max_replicas):
         # Load that hovers about what the most replicas carry is no news either.
         reason = ScalingReason.SCALED_TO_MAXIMUM
@@ -76,7 +76,7 @@ def _at_most(reason: ScalingReason, old: Mapping[str, Any], all_there: bool) -> 
 
 
 def _judge(
-    view: View, autoscaling: Autoscaling, autoscaler: Manifest, provider: MetricsProvider, serving: int
+    state: ModelState, autoscaling: Autoscaling, autoscaler: Manifest, provider: MetricsProvider, serving: int
 ) -> tuple[ScalingReason, str, str | None]:
     """The reason, its cause in words, and the fix where it is not the reason's own.
 
@@ -90,12 +90,12 @@ def _judge(
     if not active:
         return ScalingReason.SCALING_PENDING, "the HPA controller has not looked at the model yet", None
     if active.get("status") != "True":
-        if not view.serving:
+        if not state.serving_pods:
             return ScalingReason.SCALING_PENDING, "no replica serves yet, whose load could be measured", None
         failures = [each.failure for each in provider.servers or () if each.failure]
         words = failures[0] if failures else str(active.get("message", ""))
         return ScalingReason.NO_METRICS, f"the HPA controller gets no figures: {quotation(words)}", None
-    words = "; ".join(_loads(view, autoscaling, autoscaler, serving)) or (
+    words = "; ".join(_loads(state, autoscaling, autoscaler, serving)) or (
         f"at least {autoscaling.min_replicas}, at most {autoscaling.max_replicas} are allowed"
     )
     limited = pods.condition(autoscaler, "ScalingLimited")
@@ -148,10 +148,10 @@ def _change(before: int | None, wanted: int | None) -> str:
     return "1 replica" if wanted == 1 else f"{wanted} replicas"
 
 
-def _loads(view: View, autoscaling: Autoscaling, autoscaler: Manifest, serving: int) -> Iterator[str]:
+def _loads(state: ModelState, autoscaling: Autoscaling, autoscaler: Manifest, serving: int) -> Iterator[str]:
     """Each figure beside its target, in the order of the HPA's metrics; those that failed are left out."""
     current = (autoscaler.get("status") or {}).get("currentMetrics") or ()
-    for target, metric in zip(targets(view.model, autoscaling), current, strict=False):
+    for target, metric in zip(targets(state.model, autoscaling), current, strict=False):
         # The field is named after the type: Pods for ours, External for KEDA's.
         now = (metric.get(str(metric.get("type", "")).lower()) or {}).get("current") or {}
         value = now.get("averageValue", now.get("value"))

@@ -9,9 +9,9 @@ from sirocco_operator.api.v1alpha1 import Device
 from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detect, Detector
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.view import View
 
 # The scheduler goes on to say that evicting other pods or giving back claims would not help either.
 AFTERTHOUGHT = re.compile(r"\.? (no new claims to deallocate|preemption:).*", re.DOTALL)
@@ -46,23 +46,23 @@ class Shortage:
         }
 
 
-def gpu_nowhere(view: View) -> Mapping[str, str] | None:
+def gpu_nowhere(state: ModelState) -> Mapping[str, str] | None:
     """No node that the pod may use has a GPU."""
-    shortage = _shortage(view)
+    shortage = _shortage(state)
     return shortage.words if shortage and shortage.capacities is not None and not shortage.largest else None
 
 
-def gpu_too_many(view: View) -> Mapping[str, str] | None:
+def gpu_too_many(state: ModelState) -> Mapping[str, str] | None:
     """No node that the pod may use has as many GPUs, free or not."""
-    shortage = _shortage(view)
+    shortage = _shortage(state)
     if not shortage or shortage.capacities is None or shortage.largest >= shortage.wanted:
         return None
     return shortage.words
 
 
-def gpu_all_taken(view: View) -> Mapping[str, str] | None:
+def gpu_all_taken(state: ModelState) -> Mapping[str, str] | None:
     """There are such nodes, and other pods hold their GPUs."""
-    shortage = _shortage(view)
+    shortage = _shortage(state)
     if not shortage or shortage.capacities is None or shortage.largest < shortage.wanted:
         return None
     too_small = sum(capacity < shortage.wanted for capacity in shortage.capacities)
@@ -70,9 +70,9 @@ def gpu_all_taken(view: View) -> Mapping[str, str] | None:
     return shortage.words if shortage.short > too_small else None
 
 
-def gpu_unknown(view: View) -> Mapping[str, str] | None:
+def gpu_unknown(state: ModelState) -> Mapping[str, str] | None:
     """GPUs are short, and the operator may not read nodes."""
-    shortage = _shortage(view)
+    shortage = _shortage(state)
     return shortage.words if shortage and shortage.capacities is None else None
 
 
@@ -80,8 +80,8 @@ def unscheduled(pattern: str) -> Detect:
     """The scheduler's words of a pod that no node takes, where the pattern is found in them."""
     wanted = re.compile(pattern)
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for _, words in _unschedulable(view):
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for _, words in _unschedulable(state):
             if wanted.search(words):
                 return {"words": words}
         return None
@@ -89,21 +89,21 @@ def unscheduled(pattern: str) -> Detect:
     return detect
 
 
-def _unschedulable(view: View) -> Iterator[tuple[Manifest, str]]:
-    for pod in view.unready:
+def _unschedulable(state: ModelState) -> Iterator[tuple[Manifest, str]]:
+    for pod in state.unready_pods:
         scheduled = pods.condition(pod, "PodScheduled")
         if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
             yield pod, AFTERTHOUGHT.sub("", str(scheduled.get("message", "")))
 
 
-def _shortage(view: View) -> Shortage | None:
-    resource = view.model.spec.gpu_resource
-    if view.model.spec.device is not Device.GPU:
+def _shortage(state: ModelState) -> Shortage | None:
+    resource = state.model.spec.gpu_resource
+    if state.model.spec.device is not Device.GPU:
         return None
     insufficient = re.compile(rf"(\d+) Insufficient {re.escape(resource)}(?!\.?[\w/-])")
-    for pod, words in _unschedulable(view):
+    for pod, words in _unschedulable(state):
         if found := insufficient.search(words):
-            nodes = view.observed.nodes
+            nodes = state.observed.nodes
             capacities = (
                 tuple(_capacity(node, resource) for node in nodes if _allows(node, pod)) if nodes else None
             )

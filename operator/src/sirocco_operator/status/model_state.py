@@ -1,4 +1,4 @@
-"""What detectors ask of an observation: which pods count, which revision is the wanted one."""
+"""A model with its observed objects, as detectors query it: which pods count, which revision is current."""
 
 import re
 from dataclasses import dataclass
@@ -13,23 +13,23 @@ QUOTED_NAME = re.compile(r'"([^"]+)"')
 
 
 @dataclass(frozen=True)
-class View:
+class ModelState:
     """A model and what was observed of it."""
 
     model: InferenceModel
     observed: Observed
 
     @property
-    def wanted(self) -> int:
+    def wanted_replicas(self) -> int:
         """How many pods should serve; with autoscaling what the Deployment was last told."""
         autoscaling = self.model.spec.autoscaling
         if autoscaling is None:
             return self.model.spec.replicas
-        told = ((self.observed.deployment or {}).get("spec") or {}).get("replicas")
-        return autoscaling.held(autoscaling.min_replicas if told is None else int(told))
+        replicas = ((self.observed.deployment or {}).get("spec") or {}).get("replicas")
+        return autoscaling.held(autoscaling.min_replicas if replicas is None else int(replicas))
 
     @cached_property
-    def live(self) -> tuple[Manifest, ...]:
+    def live_pods(self) -> tuple[Manifest, ...]:
         """Pods that run or may come to run, by name."""
         alive = (pod for pod in self.observed.pods if not pods.is_over(pod) and not pods.is_terminating(pod))
         return tuple(sorted(alive, key=pods.name))
@@ -42,29 +42,30 @@ class View:
         if quoted:
             return quoted.group(1).rpartition("-")[2]
         newest = sorted(
-            self.live, key=lambda pod: (str(pod["metadata"].get("creationTimestamp", "")), pods.name(pod))
+            self.live_pods,
+            key=lambda pod: (str(pod["metadata"].get("creationTimestamp", "")), pods.name(pod)),
         )
         return pods.revision(newest[-1]) if newest else ""
 
     @cached_property
-    def current(self) -> tuple[Manifest, ...]:
+    def current_pods(self) -> tuple[Manifest, ...]:
         """Live pods of the newest revision."""
-        return tuple(pod for pod in self.live if pods.revision(pod) == self.revision)
+        return tuple(pod for pod in self.live_pods if pods.revision(pod) == self.revision)
 
     @cached_property
-    def serving(self) -> tuple[Manifest, ...]:
+    def serving_pods(self) -> tuple[Manifest, ...]:
         """Live pods of any revision that the Service sends requests to."""
-        return tuple(pod for pod in self.live if pods.is_ready(pod))
+        return tuple(pod for pod in self.live_pods if pods.is_ready(pod))
 
     @cached_property
-    def unready(self) -> tuple[Manifest, ...]:
+    def unready_pods(self) -> tuple[Manifest, ...]:
         """Live pods of the newest revision that do not serve: where a detector looks."""
-        return tuple(pod for pod in self.current if not pods.is_ready(pod))
+        return tuple(pod for pod in self.current_pods if not pods.is_ready(pod))
 
     @cached_property
     def is_rolling_out(self) -> bool:
         """Pods of an older revision still serve in place of new ones."""
-        return any(pods.revision(pod) != self.revision for pod in self.serving)
+        return any(pods.revision(pod) != self.revision for pod in self.serving_pods)
 
     @property
     def is_settled(self) -> bool:
@@ -72,12 +73,15 @@ class View:
         deployment = self.observed.deployment or {}
         status = deployment.get("status") or {}
         seen = int((deployment.get("metadata") or {}).get("generation") or 0)
-        return int(status.get("observedGeneration") or 0) >= seen and len(self.current) >= self.wanted
+        return (
+            int(status.get("observedGeneration") or 0) >= seen
+            and len(self.current_pods) >= self.wanted_replicas
+        )
 
     @property
     def serving_share(self) -> str:
         """How many replicas serve, in words."""
-        return f"{min(len(self.serving), self.wanted)} of {self.wanted} replicas serve"
+        return f"{min(len(self.serving_pods), self.wanted_replicas)} of {self.wanted_replicas} replicas serve"
 
     def events_of(self, pod: Manifest) -> tuple[Manifest, ...]:
         """The pod's events, oldest first."""
