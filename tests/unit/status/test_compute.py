@@ -6,9 +6,9 @@ import pytest
 
 from sirocco_operator.status.all_detectors import DETECTORS
 from sirocco_operator.status.compute import compute, invalid
+from sirocco_operator.status.messages import masked
 from sirocco_operator.status.observed import Observed, Refusal, RefusalCause
 from sirocco_operator.status.reasons import MEANINGS, Reason
-from sirocco_operator.status.text import masked
 from tests.unit.status import cluster
 
 LATER = "2026-11-23T21:30:00Z"

@@ -8,7 +8,8 @@ from sirocco_operator.children.labels import selector_string
 from sirocco_operator.children.serving_config import has_keys
 from sirocco_operator.status import pods
 from sirocco_operator.status.all_detectors import first_finding
-from sirocco_operator.status.detector import Finding, quotation
+from sirocco_operator.status.detector import Finding
+from sirocco_operator.status.messages import quotation
 from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Observed
 from sirocco_operator.status.reasons import CONDITIONS, MEANINGS, Reason

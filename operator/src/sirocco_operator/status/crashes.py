@@ -11,10 +11,10 @@ from typing import Any
 from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detect, Detector
+from sirocco_operator.status.messages import cause_line, log_lines
 from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.text import last_telling_line, plain_lines
 
 
 def ends(state: ModelState) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
@@ -31,7 +31,7 @@ def said(pattern: str) -> Detect:
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
         for _, ended in ends(state):
-            for line in reversed(plain_lines(str(ended.get("message", "")))):
+            for line in reversed(log_lines(str(ended.get("message", "")))):
                 if wanted.search(line):
                     return {"line": line}
         return None
@@ -68,7 +68,7 @@ def killed_by(probe: str) -> Detect:
 def crashed(state: ModelState) -> Mapping[str, str] | None:
     """Any other end."""
     for _, ended in ends(state):
-        line = last_telling_line(str(ended.get("message", "")))
+        line = cause_line(str(ended.get("message", "")))
         return {"line": f"exit code {ended.get('exitCode', 0)}{', ' if line else ''}{line}"}
     return None
 

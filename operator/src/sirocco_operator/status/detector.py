@@ -4,13 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from sirocco_operator.status.messages import message, quotation
 from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import MEANINGS, Reason
-from sirocco_operator.status.text import bounded, masked
-
-# Long enough for two sentences and a quotation; Kubernetes itself allows 32,768.
-MESSAGE_LIMIT = 1024
-QUOTATION_LIMIT = 500
 
 # Returns the values of a cause's placeholders, or None when it detects nothing.
 Detect = Callable[[ModelState], Mapping[str, str] | None]
@@ -27,7 +23,7 @@ class Finding:
     def of(cls, reason: Reason, cause: str, fix: str | None = None) -> Self:
         """The finding with the message `cause: fix`; without `fix`, the reason's own."""
         advice = MEANINGS[reason].fix if fix is None else fix
-        return cls(reason, bounded(f"{cause}: {advice}" if advice else cause, MESSAGE_LIMIT))
+        return cls(reason, message(cause, advice))
 
 
 @dataclass(frozen=True)
@@ -49,8 +45,3 @@ class Detector:
             return None
         quoted = {name: quotation(value) for name, value in values.items()}
         return Finding.of(self.reason, self.cause.format(**quoted), self.fix)
-
-
-def quotation(text: str) -> str:
-    """Quoted text on one line: masked, bounded, without a closing full stop or colon."""
-    return bounded(" ".join(masked(text).split()), QUOTATION_LIMIT).rstrip(".: ")

@@ -7,9 +7,9 @@ from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detect, Detector
 from sirocco_operator.status.evictions import evicted
+from sirocco_operator.status.messages import byte_size, cause_line
 from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.text import last_telling_line, size
 
 # `sirocco_serving.download` ends with this line on stderr; its sentence is written for users.
 SAID = re.compile(r"sirocco download: ([a-z-]+): (.+)")
@@ -30,7 +30,7 @@ def failed(codes: frozenset[str] = frozenset()) -> Detect:
             said = SAID.search(text)
             if codes and (not said or said.group(1) not in codes):
                 continue
-            words = said.group(2) if said else last_telling_line(text)
+            words = said.group(2) if said else cause_line(text)
             return {"words": words or f"exit code {ended['exitCode']}", "name": _name(state)}
         return None
 
@@ -46,11 +46,13 @@ def downloading(state: ModelState) -> Mapping[str, str] | None:
     if not known:
         return {"progress": _name(state)}
     least = min(known, key=lambda download: download.done_bytes)
-    done = size(least.done_bytes)
+    done = byte_size(least.done_bytes)
     if least.total_bytes is None:
         return {"progress": f"{done} of {_name(state)}"}
-    unit = "" if size(least.total_bytes).split()[1] != done.split()[1] else done.split()[1]
-    return {"progress": f"{done.removesuffix(unit).rstrip()} of {size(least.total_bytes)} of {_name(state)}"}
+    unit = "" if byte_size(least.total_bytes).split()[1] != done.split()[1] else done.split()[1]
+    return {
+        "progress": f"{done.removesuffix(unit).rstrip()} of {byte_size(least.total_bytes)} of {_name(state)}"
+    }
 
 
 def _name(state: ModelState) -> str:

@@ -9,11 +9,10 @@ from sirocco_operator.children.metrics import Metric
 from sirocco_operator.children.scaling import Target, targets
 from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.status import pods
-from sirocco_operator.status.detector import MESSAGE_LIMIT, quotation
+from sirocco_operator.status.messages import message, quotation
 from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest, MetricsProvider, ProviderMode
 from sirocco_operator.status.scaling_reasons import SCALING_MEANINGS, ScalingReason
-from sirocco_operator.status.text import bounded
 
 SCALING_ACTIVE: Final = "ScalingActive"
 
@@ -64,7 +63,7 @@ def find_scaling(state: ModelState, previous: Mapping[str, Any]) -> ScalingFindi
     if SCALING_MEANINGS[reason].active:
         words = f"{_change(before, wanted)}: {words}"
     advice = SCALING_MEANINGS[reason].fix if fix is None else fix
-    return ScalingFinding(reason, bounded(f"{words}: {advice}" if advice else words, MESSAGE_LIMIT), wanted)
+    return ScalingFinding(reason, message(words, advice), wanted)
 
 
 def _at_most(reason: ScalingReason, old: Mapping[str, Any], all_there: bool) -> bool:
