@@ -85,7 +85,7 @@ def test_the_order_in_which_pods_are_listed_does_not_matter() -> None:
         cluster.crashed(cluster.pod(model, "b"), "KeyError: 2"),
     ]
 
-    assert cluster.told(model, *pods) == cluster.told(model, *reversed(pods))
+    assert cluster.reason_and_message(model, *pods) == cluster.reason_and_message(model, *reversed(pods))
 
 
 def test_a_model_that_serves_is_ready_whatever_is_told_of_its_other_pods() -> None:
@@ -132,7 +132,7 @@ def test_an_invalid_resource_that_never_served_is_not_ready() -> None:
 def test_secrets_in_quoted_words_are_masked(text: str) -> None:
     refusal = Refusal(RefusalCause.REJECTED, "Deployment", "mistral", text)
 
-    _, message = cluster.told(cluster.model(), refusals=[refusal])
+    _, message = cluster.reason_and_message(cluster.model(), refusals=[refusal])
 
     assert "***" in message
     for secret in ("hf_abc", "hunter2", "abcdefgh12345678", "deadbeef1234", "AKIA", "c2lnbmF0dXJl"):
@@ -148,7 +148,7 @@ def test_ordinary_words_are_not_masked() -> None:
 def test_a_long_quotation_leaves_room_for_the_fix() -> None:
     refusal = Refusal(RefusalCause.REJECTED, "Deployment", "mistral", "no " * 2000)
 
-    _, message = cluster.told(cluster.model(), refusals=[refusal])
+    _, message = cluster.reason_and_message(cluster.model(), refusals=[refusal])
 
     assert len(message) <= 1024
     assert message.endswith("…: change what it complains of, or the policy")

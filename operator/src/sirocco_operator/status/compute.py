@@ -1,7 +1,7 @@
 """The whole `.status` of an InferenceModel."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.labels import selector_string
@@ -14,6 +14,16 @@ from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Observed
 from sirocco_operator.status.reasons import CONDITIONS, MEANINGS, Reason
 from sirocco_operator.status.scaling import SCALING_ACTIVE, find_scaling
+
+
+class _Condition(NamedTuple):
+    """A condition without its times."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+
 
 KEPT_WHEN_INVALID = (
     "replicas",
@@ -48,12 +58,12 @@ def compute(
         "access": "Keys" if has_keys(model) else "Open",
     }
     ready = "True" if state.serving_pods else "False"
-    conditions = _told(finding, ready)
+    conditions = _conditions_of(finding, ready)
     if scaling := find_scaling(state, previous):
-        conditions.append((SCALING_ACTIVE, scaling.status, str(scaling.reason), scaling.message))
-        if scaling.wanted:
-            status["desiredReplicas"] = scaling.wanted
-    status["conditions"] = _conditions(conditions, model.metadata.generation, previous, now)
+        conditions.append(_Condition(SCALING_ACTIVE, scaling.status, str(scaling.reason), scaling.message))
+        if scaling.desired_replicas:
+            status["desiredReplicas"] = scaling.desired_replicas
+    status["conditions"] = _with_times(conditions, model.metadata.generation, previous, now)
     # A Service of our name that is not ours leads elsewhere.
     if not any(refusal.kind == "Service" for refusal in observed.refusals):
         status["endpoint"] = f"http://{name}.{namespace}.svc"
@@ -78,40 +88,36 @@ def invalid(
         "observedGeneration": generation,
         "reason": str(finding.reason),
         "message": finding.message,
-        "conditions": [*_conditions(_told(finding, ready), generation, previous, now), *scaling],
+        "conditions": [
+            *_with_times(_conditions_of(finding, ready), generation, previous, now),
+            *scaling,
+        ],
     }
 
 
-# Type, status, reason and message.
-_Told = tuple[str, str, str, str]
-
-
-def _told(finding: Finding, ready: str) -> list[_Told]:
+def _conditions_of(finding: Finding, ready: str) -> list[_Condition]:
     progressing, degraded = CONDITIONS[MEANINGS[finding.reason].stage]
     reason, message = str(finding.reason), finding.message
     return [
-        ("Ready", ready, reason, message),
-        ("Progressing", progressing, reason, message if progressing == "True" else ""),
-        ("Degraded", degraded, reason, message if degraded == "True" else ""),
+        _Condition("Ready", ready, reason, message),
+        _Condition("Progressing", progressing, reason, message if progressing == "True" else ""),
+        _Condition("Degraded", degraded, reason, message if degraded == "True" else ""),
     ]
 
 
-def _conditions(
-    told: Iterable[_Told], generation: int, previous: Mapping[str, Any], now: str
+def _with_times(
+    conditions: Iterable[_Condition], generation: int, previous: Mapping[str, Any], now: str
 ) -> list[dict[str, Any]]:
     before = {entry.get("type"): entry for entry in previous.get("conditions") or ()}
-    conditions = []
-    for kind, value, reason, message in told:
-        old = before.get(kind) or {}
-        since = old.get("lastTransitionTime") if old.get("status") == value else None
-        conditions.append(
+    entries = []
+    for condition in conditions:
+        old = before.get(condition.type) or {}
+        since = old.get("lastTransitionTime") if old.get("status") == condition.status else None
+        entries.append(
             {
-                "type": kind,
-                "status": value,
-                "reason": reason,
-                "message": message,
+                **condition._asdict(),
                 "observedGeneration": generation,
                 "lastTransitionTime": since or now,
             }
         )
-    return conditions
+    return entries

@@ -17,7 +17,7 @@ from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
 
 
-def ends(state: ModelState) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
+def ended_engines(state: ModelState) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
     """Pods whose engine ended and has not come up again, with how it ended."""
     for pod in state.unready_pods:
         ended = pods.termination(pod, ENGINE_CONTAINER)
@@ -25,12 +25,12 @@ def ends(state: ModelState) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
             yield pod, ended
 
 
-def said(pattern: str) -> Detect:
+def log_matches(pattern: str) -> Detect:
     """An engine that ended with a line in which the pattern is found."""
     wanted = re.compile(pattern)
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
-        for _, ended in ends(state):
+        for _, ended in ended_engines(state):
             for line in reversed(log_lines(str(ended.get("message", "")))):
                 if wanted.search(line):
                     return {"line": line}
@@ -41,7 +41,7 @@ def said(pattern: str) -> Detect:
 
 def out_of_memory(state: ModelState) -> Mapping[str, str] | None:
     """An engine, or a process of its, that the kernel killed."""
-    for pod, ended in ends(state):
+    for pod, ended in ended_engines(state):
         if ended.get("reason") == "OOMKilled":
             limit = pods.memory_limit(pod)
             return {"limit": f"its limit of {limit}" if limit else "what the node has"}
@@ -52,7 +52,7 @@ def killed_by(probe: str) -> Detect:
     """An engine that the kubelet killed because that probe failed."""
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
-        for pod, ended in ends(state):
+        for pod, ended in ended_engines(state):
             since = str(ended.get("startedAt") or "")[:19]
             for event in state.events_of(pod):
                 is_kill = event.get("reason") == "Killing" and f"failed {probe} probe" in str(
@@ -67,21 +67,21 @@ def killed_by(probe: str) -> Detect:
 
 def crashed(state: ModelState) -> Mapping[str, str] | None:
     """Any other end."""
-    for _, ended in ends(state):
+    for _, ended in ended_engines(state):
         line = cause_line(str(ended.get("message", "")))
         return {"line": f"exit code {ended.get('exitCode', 0)}{', ' if line else ''}{line}"}
     return None
 
 
-def unanswering(state: ModelState) -> Mapping[str, str] | None:
+def stopped_answering(state: ModelState) -> Mapping[str, str] | None:
     """An engine that came up and then failed its readiness probe."""
     for pod in state.unready_pods:
         if not pods.has_started(pod):
             continue
         for event in reversed(state.events_of(pod)):
-            words = str(event.get("message", ""))
-            if event.get("reason") == "Unhealthy" and words.startswith("Readiness probe failed"):
-                return {"words": words}
+            quote = str(event.get("message", ""))
+            if event.get("reason") == "Unhealthy" and quote.startswith("Readiness probe failed"):
+                return {"quote": quote}
     return None
 
 
@@ -93,26 +93,28 @@ DETECTORS = (
         Reason.STARTUP_TIMEOUT, killed_by("startup"), "the engine was not ready within its startup budget"
     ),
     Detector(Reason.PODS_UNHEALTHY, killed_by("liveness"), "the engine stopped answering and was killed"),
-    Detector(Reason.SERVING_SETTINGS_INVALID, said(r"sirocco serving: config: "), "{line}"),
+    Detector(Reason.SERVING_SETTINGS_INVALID, log_matches(r"sirocco serving: config: "), "{line}"),
     Detector(
         Reason.KV_CACHE_TOO_SMALL,
-        said(
+        log_matches(
             r"KV cache is needed, which is larger than the available|No available memory for the cache blocks"
         ),
         "{line}",
     ),
     Detector(
         Reason.OUT_OF_GPU_MEMORY,
-        said(r"Free memory on device .* less than"),
+        log_matches(r"Free memory on device .* less than"),
         "{line}",
         "something else uses this GPU: free it, or lower engine.gpuMemoryUtilization",
     ),
     Detector(
-        Reason.OUT_OF_GPU_MEMORY, said(r"OutOfMemoryError|(CUDA|HIP|XPU)( error:)? out of memory"), "{line}"
+        Reason.OUT_OF_GPU_MEMORY,
+        log_matches(r"OutOfMemoryError|(CUDA|HIP|XPU)( error:)? out of memory"),
+        "{line}",
     ),
     Detector(
         Reason.GPU_UNAVAILABLE,
-        said(
+        log_matches(
             r"larger than the number of available GPUs|Failed to infer device type|No CUDA GPUs are available"
             r"|Found no NVIDIA driver|driver version is insufficient|no kernel image is available"
         ),
@@ -120,20 +122,22 @@ DETECTORS = (
     ),
     Detector(
         Reason.GPU_FAULT,
-        said(
+        log_matches(
             r"NCCL error|ncclUnhandled|ncclSystemError|illegal memory access|ECC error|CUDA error|HIP error"
         ),
         "{line}",
     ),
     Detector(
         Reason.UNKNOWN_ARGUMENT,
-        said(r"error: (unrecognized arguments|argument |ambiguous option|the following arguments)"),
+        log_matches(r"error: (unrecognized arguments|argument |ambiguous option|the following arguments)"),
         "{line}",
     ),
-    Detector(Reason.REMOTE_CODE_REFUSED, said(r"trust_remote_code=True|--trust-remote-code"), "{line}"),
+    Detector(
+        Reason.REMOTE_CODE_REFUSED, log_matches(r"trust_remote_code=True|--trust-remote-code"), "{line}"
+    ),
     Detector(
         Reason.MODEL_UNSUPPORTED,
-        said(
+        log_matches(
             r"Model architectures? .* (not supported|failed to be inspected|was supported in vLLM until)"
             r"|does not recognize this architecture"
         ),
@@ -141,7 +145,7 @@ DETECTORS = (
     ),
     Detector(
         Reason.MODEL_FILES_INVALID,
-        said(
+        log_matches(
             r"Cannot find any model weights|Repo id must be in the form|Invalid repository ID or local dir"
             r"|no config file found|SafetensorError|Can't load tokenizer|Couldn't instantiate the backend"
         ),
@@ -149,19 +153,19 @@ DETECTORS = (
     ),
     Detector(
         Reason.ENGINE_SETTING_REFUSED,
-        said(r"User-specified max_model_len .* greater than the derived"),
+        log_matches(r"User-specified max_model_len .* greater than the derived"),
         "{line}",
         "lower engine.maxModelLen to what the model was made for",
     ),
     Detector(
         Reason.ENGINE_SETTING_REFUSED,
-        said(r"must be divisible by tensor parallel size"),
+        log_matches(r"must be divisible by tensor parallel size"),
         "{line}",
         "choose a tensorParallel that divides the model's number of attention heads",
     ),
     Detector(
         Reason.ENGINE_SETTING_REFUSED,
-        said(
+        log_matches(
             r"Bfloat16 is only supported|is not supported for quantization|[Qq]uantization method"
             r"|Cannot find the config file for|not supported for the current GPU"
         ),
@@ -169,5 +173,7 @@ DETECTORS = (
         "change engine.dtype or engine.quantization to what these weights and this GPU can do",
     ),
     Detector(Reason.ENGINE_CRASHED, crashed, "{line}"),
-    Detector(Reason.PODS_UNHEALTHY, unanswering, "the engine came up but is not ready any more: {words}"),
+    Detector(
+        Reason.PODS_UNHEALTHY, stopped_answering, "the engine came up but is not ready any more: {quote}"
+    ),
 )

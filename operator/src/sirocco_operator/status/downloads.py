@@ -12,10 +12,10 @@ from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import Reason
 
 # `sirocco_serving.download` ends with this line on stderr; its sentence is written for users.
-SAID = re.compile(r"sirocco download: ([a-z-]+): (.+)")
+ERROR_LINE = re.compile(r"sirocco download: ([a-z-]+): (.+)")
 
 
-def failed(codes: frozenset[str] = frozenset()) -> Detect:
+def download_failed(codes: frozenset[str] = frozenset()) -> Detect:
     """A download that ended with one of those codes, or in any way when none is given."""
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
@@ -26,12 +26,12 @@ def failed(codes: frozenset[str] = frozenset()) -> Detect:
             ended = pods.termination(pod, DOWNLOAD_CONTAINER)
             if not ended or not ended.get("exitCode"):
                 continue
-            text = str(ended.get("message", ""))
-            said = SAID.search(text)
-            if codes and (not said or said.group(1) not in codes):
+            log = str(ended.get("message", ""))
+            error = ERROR_LINE.search(log)
+            if codes and (not error or error.group(1) not in codes):
                 continue
-            words = said.group(2) if said else cause_line(text)
-            return {"words": words or f"exit code {ended['exitCode']}", "name": _name(state)}
+            quote = error.group(2) if error else cause_line(log)
+            return {"quote": quote or f"exit code {ended['exitCode']}", "name": _repository(state)}
         return None
 
     return detect
@@ -44,34 +44,35 @@ def downloading(state: ModelState) -> Mapping[str, str] | None:
         return None
     known = [found for pod in running if (found := state.observed.downloads.get(pods.name(pod)))]
     if not known:
-        return {"progress": _name(state)}
+        return {"progress": _repository(state)}
     least = min(known, key=lambda download: download.done_bytes)
     done = byte_size(least.done_bytes)
     if least.total_bytes is None:
-        return {"progress": f"{done} of {_name(state)}"}
-    unit = "" if byte_size(least.total_bytes).split()[1] != done.split()[1] else done.split()[1]
-    return {
-        "progress": f"{done.removesuffix(unit).rstrip()} of {byte_size(least.total_bytes)} of {_name(state)}"
-    }
+        return {"progress": f"{done} of {_repository(state)}"}
+    total = byte_size(least.total_bytes)
+    unit = "" if total.split()[1] != done.split()[1] else done.split()[1]
+    return {"progress": f"{done.removesuffix(unit).rstrip()} of {total} of {_repository(state)}"}
 
 
-def _name(state: ModelState) -> str:
+def _repository(state: ModelState) -> str:
     return state.model.spec.model.uri.removeprefix("hf://")
 
 
 FAILED_DETECTORS = (
     Detector(
         Reason.DOWNLOAD_FAILED,
-        failed(frozenset({"not-found", "forbidden", "no-space", "no-access", "no-network", "stalled"})),
-        "{words}",
+        download_failed(
+            frozenset({"not-found", "forbidden", "no-space", "no-access", "no-network", "stalled"})
+        ),
+        "{quote}",
         "",
     ),
     Detector(
         Reason.DOWNLOAD_FAILED,
         evicted(r'EmptyDir volume "models" exceeds'),
-        "{name} does not fit into the pod: {words}",
+        "{name} does not fit into the pod: {quote}",
         "keep the weights in a PersistentVolumeClaim that is large enough (cache.claimName)",
     ),
-    Detector(Reason.DOWNLOAD_FAILED, failed(), "{name}: {words}"),
+    Detector(Reason.DOWNLOAD_FAILED, download_failed(), "{name}: {quote}"),
 )
 WORKING_DETECTORS = (Detector(Reason.DOWNLOADING, downloading, "fetching {progress}"),)

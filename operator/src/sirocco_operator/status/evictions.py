@@ -10,7 +10,7 @@ from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
 
-# A Deployment replaces an evicted pod at once; a pod made later was made for another cause.
+# A Deployment replaces an evicted pod at once; a pod created later was made for another cause.
 REPLACEMENT_WITHIN = timedelta(minutes=10)
 
 
@@ -21,24 +21,24 @@ def evicted(pattern: str = "") -> Detect:
     def detect(state: ModelState) -> Mapping[str, str] | None:
         for pod in sorted(state.observed.pods, key=pods.name):
             status = pod.get("status") or {}
-            words = str(status.get("message", ""))
-            if status.get("reason") == "Evicted" and wanted.search(words) and _replaced(pod, state):
-                return {"words": words, "name": state.model.spec.model.uri.removeprefix("hf://")}
+            quote = str(status.get("message", ""))
+            if status.get("reason") == "Evicted" and wanted.search(quote) and _is_being_replaced(pod, state):
+                return {"quote": quote, "name": state.model.spec.model.uri.removeprefix("hf://")}
         return None
 
     return detect
 
 
-def _replaced(pod: Manifest, state: ModelState) -> bool:
+def _is_being_replaced(pod: Manifest, state: ModelState) -> bool:
     if pods.revision(pod) != state.revision:
         return False
     since = _time(pods.condition(pod, "Ready").get("lastTransitionTime"))
-    made = [_time(other["metadata"].get("creationTimestamp")) for other in state.unready_pods]
-    return any(since and other and abs(other - since) <= REPLACEMENT_WITHIN for other in made)
+    created = [_time(other["metadata"].get("creationTimestamp")) for other in state.unready_pods]
+    return any(since and other and abs(other - since) <= REPLACEMENT_WITHIN for other in created)
 
 
 def _time(value: str | None) -> datetime | None:
     return datetime.fromisoformat(value) if value else None
 
 
-DETECTORS = (Detector(Reason.EVICTED, evicted(), "a pod was evicted: {words}"),)
+DETECTORS = (Detector(Reason.EVICTED, evicted(), "a pod was evicted: {quote}"),)

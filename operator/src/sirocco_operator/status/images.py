@@ -23,29 +23,29 @@ BACKING_OFF = re.compile(r'^Back-off pulling image "[^"]+": (ErrImagePull: )?')
 NO_IMAGE_VOLUME = r"mkdir \"\": |mkdir : no such file"
 
 
-def waits(reasons: frozenset[str], pattern: str = "") -> Detect:
+def container_waits(reasons: frozenset[str], pattern: str = "") -> Detect:
     """A container that waits for one of those reasons with a message in which the pattern is found."""
     wanted = re.compile(pattern)
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
         for pod in state.unready_pods:
-            for container, reason, message in pods.waiting(pod):
+            for container, reason, message in pods.waiting_containers(pod):
                 if reason in reasons and wanted.search(message):
-                    words = BACKING_OFF.sub("", message)
-                    return {"container": container, "image": pods.image(pod, container), "words": words}
+                    quote = BACKING_OFF.sub("", message)
+                    return {"container": container, "image": pods.image(pod, container), "quote": quote}
         return None
 
     return detect
 
 
-def without_layer(state: ModelState) -> Mapping[str, str] | None:
+def lacks_serving_layer(state: ModelState) -> Mapping[str, str] | None:
     """An image in which our package, or vLLM, is not found."""
     for pod in state.unready_pods:
         for container in (DOWNLOAD_CONTAINER, ENGINE_CONTAINER):
             ended = pods.termination(pod, container) or {}
-            said = [str(ended.get("message", ""))]
-            said += [message for waiting, _, message in pods.waiting(pod) if waiting == container]
-            if any(re.search(NO_LAYER, text) for text in said):
+            texts = [str(ended.get("message", ""))]
+            texts += [message for waiting, _, message in pods.waiting_containers(pod) if waiting == container]
+            if any(re.search(NO_LAYER, text) for text in texts):
                 return {"image": pods.image(pod, container)}
     return None
 
@@ -53,8 +53,8 @@ def without_layer(state: ModelState) -> Mapping[str, str] | None:
 def image_volume_unsupported(state: ModelState) -> Mapping[str, str] | None:
     """A node whose container runtime cannot mount the model's image."""
     return (
-        waits(frozenset({"CreateContainerError"}), NO_IMAGE_VOLUME)(state)
-        if _from_image(state.model)
+        container_waits(frozenset({"CreateContainerError"}), NO_IMAGE_VOLUME)(state)
+        if _is_image_source(state.model)
         else None
     )
 
@@ -63,45 +63,49 @@ def pulling(state: ModelState) -> Mapping[str, str] | None:
     """A pod whose newest event is the start of a pull."""
     for pod in state.unready_pods:
         events = state.events_of(pod)
-        if events and events[-1].get("reason") == "Pulling" and any(True for _ in pods.waiting(pod)):
-            return {"words": str(events[-1].get("message", "")).removeprefix("Pulling ")}
+        if (
+            events
+            and events[-1].get("reason") == "Pulling"
+            and any(True for _ in pods.waiting_containers(pod))
+        ):
+            return {"quote": str(events[-1].get("message", "")).removeprefix("Pulling ")}
     return None
 
 
-def _from_image(model: InferenceModel) -> bool:
+def _is_image_source(model: InferenceModel) -> bool:
     return model.spec.model.uri.startswith("oci://")
 
 
 DETECTORS = (
     Detector(
         Reason.IMAGE_PULL,
-        waits(frozenset({"InvalidImageName"})),
+        container_waits(frozenset({"InvalidImageName"})),
         "{image} is not an image's name",
         "correct engine.image (or model.uri for oci://)",
     ),
     Detector(
         Reason.IMAGE_PULL,
-        waits(frozenset({"ErrImageNeverPull"})),
+        container_waits(frozenset({"ErrImageNeverPull"})),
         "the node does not have {image} and may not pull it",
         "load it on the nodes, or change the operator's image pull policy",
     ),
     Detector(
         Reason.IMAGE_PULL,
-        waits(PULL_REASONS, DENIED),
-        "the registry refuses it: {words}",
+        container_waits(PULL_REASONS, DENIED),
+        "the registry refuses it: {quote}",
         "correct the name, or name a Secret with its credentials in imagePullSecrets",
     ),
     Detector(
         Reason.IMAGE_PULL,
-        waits(PULL_REASONS, NOT_FOUND),
-        "there is no such image: {words}",
+        container_waits(PULL_REASONS, NOT_FOUND),
+        "there is no such image: {quote}",
         "correct engine.image (or model.uri for oci://), or push the image",
     ),
-    Detector(Reason.IMAGE_PULL, waits(PULL_REASONS), "{words}"),
-    Detector(Reason.IMAGE_LACKS_SERVING_LAYER, without_layer, "{image} is not a serving image"),
+    Detector(Reason.IMAGE_PULL, container_waits(PULL_REASONS), "{quote}"),
+    Detector(Reason.IMAGE_LACKS_SERVING_LAYER, lacks_serving_layer, "{image} is not a serving image"),
     Detector(
         Reason.IMAGE_RUNS_AS_ROOT,
-        waits(frozenset({"CreateContainerConfigError"}), r"runAsNonRoot"),
+        container_waits(frozenset({"CreateContainerConfigError"}), r"runAsNonRoot"),
         "{image} runs as root or as a user without a number, which the pod does not allow",
     ),
     Detector(

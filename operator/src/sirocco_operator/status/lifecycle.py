@@ -13,7 +13,7 @@ from sirocco_operator.status.reasons import Reason
 
 def stopping(state: ModelState) -> Mapping[str, str] | None:
     """Pods that are left though none is wanted."""
-    left = [pod for pod in state.observed.pods if not pods.is_over(pod)]
+    left = [pod for pod in state.observed.pods if not pods.has_finished(pod)]
     if state.wanted_replicas or not left:
         return None
     return {"pods": "1 pod finishes" if len(left) == 1 else f"{len(left)} pods finish"}
@@ -50,7 +50,7 @@ STOPPED_DETECTORS = (
 WORKING_DETECTORS = (
     *EVICTED_DETECTORS,
     Detector(Reason.LOADING, loading, "the engine loads {model}, {serving}"),
-    Detector(Reason.PULLING_IMAGE, pulling, "the node pulls {words}"),
+    Detector(Reason.PULLING_IMAGE, pulling, "the node pulls {quote}"),
     Detector(Reason.READY, ready, "{serving}"),
     Detector(Reason.STARTING, starting, "{created} of {wanted} pods are created"),
 )

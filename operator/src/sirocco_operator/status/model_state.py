@@ -31,7 +31,9 @@ class ModelState:
     @cached_property
     def live_pods(self) -> tuple[Manifest, ...]:
         """Pods that run or may come to run, by name."""
-        alive = (pod for pod in self.observed.pods if not pods.is_over(pod) and not pods.is_terminating(pod))
+        alive = (
+            pod for pod in self.observed.pods if not pods.has_finished(pod) and not pods.is_terminating(pod)
+        )
         return tuple(sorted(alive, key=pods.name))
 
     @cached_property

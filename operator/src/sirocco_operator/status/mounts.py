@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detect, Detector
-from sirocco_operator.status.images import waits
+from sirocco_operator.status.images import container_waits
 from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import Reason
 
@@ -14,7 +14,7 @@ CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
 MOUNT_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
 
 
-def unmounted(pattern: str) -> Detect:
+def mount_failed(pattern: str) -> Detect:
     """A pod that is being created, whose newest event is a failed mount in which the pattern is found."""
     wanted = re.compile(pattern)
 
@@ -23,10 +23,10 @@ def unmounted(pattern: str) -> Detect:
             events = state.events_of(pod)
             if not events or events[-1].get("reason") not in MOUNT_EVENTS:
                 continue
-            words = str(events[-1].get("message", ""))
+            quote = str(events[-1].get("message", ""))
             # The kubelet's caches lag behind a fresh object; it tries again by itself.
-            if wanted.search(words) and "failed to sync" not in words:
-                return {"words": words}
+            if wanted.search(quote) and "failed to sync" not in quote:
+                return {"quote": quote}
         return None
 
     return detect
@@ -45,9 +45,9 @@ CONFIG_ERROR = frozenset({"CreateContainerConfigError"})
 CREATE_ERRORS = CONFIG_ERROR | {"CreateContainerError", "RunContainerError", "CreatePodSandboxError"}
 
 DETECTORS = (
-    Detector(Reason.SECRET_MISSING, waits(CONFIG_ERROR, ABSENT), "{words}"),
-    Detector(Reason.SECRET_MISSING, unmounted(ABSENT), "{words}"),
+    Detector(Reason.SECRET_MISSING, container_waits(CONFIG_ERROR, ABSENT), "{quote}"),
+    Detector(Reason.SECRET_MISSING, mount_failed(ABSENT), "{quote}"),
     Detector(Reason.VOLUME_MISSING, claim_missing, "PersistentVolumeClaim {claim} does not exist"),
-    Detector(Reason.VOLUME_MISSING, unmounted(""), "{words}"),
-    Detector(Reason.CONTAINER_NOT_CREATED, waits(CREATE_ERRORS), "container {container}: {words}"),
+    Detector(Reason.VOLUME_MISSING, mount_failed(""), "{quote}"),
+    Detector(Reason.CONTAINER_NOT_CREATED, container_waits(CREATE_ERRORS), "container {container}: {quote}"),
 )

@@ -45,7 +45,7 @@ class ProviderMode(StrEnum):
 
 
 @dataclass(frozen=True)
-class ApiServer:
+class CustomMetricsServer:
     """Who serves a version of custom.metrics.k8s.io: a Service as namespace/name; what fails, if it does."""
 
     served_by: str
@@ -64,7 +64,7 @@ class MetricsProvider:
     service: str = ""
     namespaced: bool = False
     keda: bool = False
-    servers: tuple[ApiServer, ...] | None = None
+    servers: tuple[CustomMetricsServer, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def is_terminating(pod: Manifest) -> bool:
     return bool(pod["metadata"].get("deletionTimestamp"))
 
 
-def is_over(pod: Manifest) -> bool:
+def has_finished(pod: Manifest) -> bool:
     """Will never run again; a Deployment replaces it."""
     return phase(pod) in ("Succeeded", "Failed")
 
@@ -59,7 +59,7 @@ def container_status(pod: Manifest, container: str) -> Mapping[str, Any]:
     return {}
 
 
-def waiting(pod: Manifest) -> Iterator[tuple[str, str, str]]:
+def waiting_containers(pod: Manifest) -> Iterator[tuple[str, str, str]]:
     """Containers that wait: (container, reason, message)."""
     for container in (DOWNLOAD_CONTAINER, ENGINE_CONTAINER):
         state = (container_status(pod, container).get("state") or {}).get("waiting") or {}
@@ -111,7 +111,7 @@ def memory_limit(pod: Manifest) -> str:
 def gpus_held(pod: Manifest, resource: str) -> int:
     """How many of them a pod keeps from others: those it asks for, from its placement to its end."""
     is_placed = bool((pod.get("spec") or {}).get("nodeName"))
-    return requested(pod, resource) if is_placed and not is_over(pod) else 0
+    return requested(pod, resource) if is_placed and not has_finished(pod) else 0
 
 
 def requested(pod: Manifest, resource: str) -> int:

@@ -37,7 +37,7 @@ says what the count was last decided by, e.g. `3 → 5: 41 in flight, target 8 a
 """
 
 
-def render() -> str:
+def reference() -> str:
     """The page, as Markdown; reasons in the order of the detectors."""
     reasons = dict.fromkeys(detector.reason for detector in DETECTORS)
     lines = []
@@ -58,4 +58,4 @@ def _advice(fix: str) -> str:
 
 
 if __name__ == "__main__":
-    PATH.write_text(render(), encoding="utf-8")
+    PATH.write_text(reference(), encoding="utf-8")

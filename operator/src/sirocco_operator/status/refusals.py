@@ -16,13 +16,13 @@ QUOTA = re.compile(r"exceeded quota")
 SERVICE_ACCOUNT = re.compile(r"error looking up service account \S+: (serviceaccount \"[^\"]+\" not found)")
 
 
-def refused(cause: RefusalCause) -> Detect:
+def child_refused(cause: RefusalCause) -> Detect:
     """The first child that was refused for that cause."""
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
         for refusal in state.observed.refusals:
             if refusal.cause is cause:
-                return {"kind": refusal.kind, "name": refusal.name, "words": refusal.message}
+                return {"kind": refusal.kind, "name": refusal.name, "quote": refusal.message}
         return None
 
     return detect
@@ -30,7 +30,7 @@ def refused(cause: RefusalCause) -> Detect:
 
 def _denials(state: ModelState) -> tuple[str, ...]:
     """What the API server said of children and pods that it would not let be created."""
-    said = [
+    denials = [
         f"{refusal.kind} {refusal.name}: {refusal.message}"
         for refusal in state.observed.refusals
         if refusal.cause is RefusalCause.REJECTED
@@ -38,35 +38,35 @@ def _denials(state: ModelState) -> tuple[str, ...]:
     failure = pods.condition(state.observed.deployment or {}, "ReplicaFailure")
     # While pods of a scaled-down or stopped model remain the condition may be a leftover.
     if failure.get("status") == "True" and len(state.current_pods) < state.wanted_replicas:
-        said.append(ATTEMPT.sub("", str(failure.get("message", ""))))
-    return tuple(said)
+        denials.append(ATTEMPT.sub("", str(failure.get("message", ""))))
+    return tuple(denials)
 
 
-def denied(pattern: re.Pattern[str]) -> Detect:
+def creation_denied(pattern: re.Pattern[str]) -> Detect:
     """The first denial that the pattern is found in."""
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
-        for words in _denials(state):
-            if found := pattern.search(words):
-                return {"words": words, "match": found.group(found.lastindex or 0)}
+        for quote in _denials(state):
+            if found := pattern.search(quote):
+                return {"quote": quote, "match": found.group(found.lastindex or 0)}
         return None
 
     return detect
 
 
 DETECTORS = (
-    Detector(Reason.INVALID_SPEC, refused(RefusalCause.INVALID_SPEC), "{words}"),
+    Detector(Reason.INVALID_SPEC, child_refused(RefusalCause.INVALID_SPEC), "{quote}"),
     Detector(
         Reason.NAME_CONFLICT,
-        refused(RefusalCause.NAME_CONFLICT),
+        child_refused(RefusalCause.NAME_CONFLICT),
         "{kind} {name} exists and is not of this model",
     ),
     Detector(
         Reason.IMAGE_VOLUMES_UNSUPPORTED,
-        refused(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED),
+        child_refused(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED),
         "this cluster's API server drops image volumes, which oci:// needs",
     ),
-    Detector(Reason.QUOTA_EXCEEDED, denied(QUOTA), "{words}"),
-    Detector(Reason.SERVICE_ACCOUNT_MISSING, denied(SERVICE_ACCOUNT), "{match}"),
-    Detector(Reason.CHILD_REJECTED, denied(re.compile("")), "the API server said: {words}"),
+    Detector(Reason.QUOTA_EXCEEDED, creation_denied(QUOTA), "{quote}"),
+    Detector(Reason.SERVICE_ACCOUNT_MISSING, creation_denied(SERVICE_ACCOUNT), "{match}"),
+    Detector(Reason.CHILD_REJECTED, creation_denied(re.compile("")), "the API server said: {quote}"),
 )

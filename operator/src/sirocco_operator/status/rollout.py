@@ -9,14 +9,14 @@ from sirocco_operator.status.detector import Detector
 from sirocco_operator.status.downloads import downloading
 from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.scheduling import gpu_all_taken, gpu_unknown
+from sirocco_operator.status.scheduling import gpus_in_use, gpus_short
 
 
 def replacing(state: ModelState) -> Mapping[str, str] | None:
     """A pod that waits for GPUs which a pod of this model is about to give back."""
     resource = state.model.spec.gpu_resource
     if any(pods.is_terminating(pod) and pods.gpus_held(pod, resource) for pod in state.observed.pods):
-        return gpu_all_taken(state) or gpu_unknown(state)
+        return gpus_in_use(state) or gpus_short(state)
     return None
 
 
@@ -24,7 +24,7 @@ def needs_gpu(state: ModelState) -> Mapping[str, str] | None:
     """A surge pod for which there is no free GPU while old pods hold theirs."""
     if not state.is_rolling_out or state.model.spec.rollout.strategy is not RolloutStrategy.SURGE:
         return None
-    return gpu_all_taken(state) or gpu_unknown(state)
+    return gpus_in_use(state) or gpus_short(state)
 
 
 def rolling_out(state: ModelState) -> Mapping[str, str] | None:
@@ -48,7 +48,7 @@ def stalled(state: ModelState) -> Mapping[str, str] | None:
         or len(state.current_pods) - len(state.unready_pods) >= state.wanted_replicas
     ):
         return None
-    return {"words": str(progressing.get("message", ""))}
+    return {"quote": str(progressing.get("message", ""))}
 
 
 BLOCKED_DETECTORS = (
@@ -64,6 +64,6 @@ BLOCKED_DETECTORS = (
     ),
 )
 WORKING_DETECTORS = (
-    Detector(Reason.STALLED, stalled, "{words}"),
+    Detector(Reason.STALLED, stalled, "{quote}"),
     Detector(Reason.ROLLING_OUT, rolling_out, "{updated} of {wanted} replicas serve the new revision{step}"),
 )

@@ -17,7 +17,7 @@ from sirocco_operator.status.scaling_reasons import SCALING_MEANINGS, ScalingRea
 SCALING_ACTIVE: Final = "ScalingActive"
 
 # Reasons whose words change with the load, or from one try of the HPA controller to the next.
-_TOLD_ONCE: Final = (
+_KEPT_MESSAGES: Final = (
     ScalingReason.SCALING_ON_TARGET,
     ScalingReason.SCALED_TO_MAXIMUM,
     ScalingReason.NO_METRICS,
@@ -27,11 +27,11 @@ _TOLD_ONCE: Final = (
 
 @dataclass(frozen=True)
 class ScalingFinding:
-    """What is told of a model's autoscaling; `wanted` is the count that it wants, None while not known."""
+    """What is told of a model's autoscaling; `desired_replicas` is None while not known."""
 
     reason: ScalingReason
     message: str
-    wanted: int | None
+    desired_replicas: int | None
 
     @property
     def status(self) -> str:
@@ -49,32 +49,32 @@ def find_scaling(state: ModelState, previous: Mapping[str, Any]) -> ScalingFindi
     if autoscaling is None or state.observed.scaling is None:
         return None
     autoscaler = state.observed.scaling.autoscaler or {}
-    wanted = (autoscaler.get("status") or {}).get("desiredReplicas") or previous.get("desiredReplicas")
+    desired = (autoscaler.get("status") or {}).get("desiredReplicas") or previous.get("desiredReplicas")
     before = previous.get("desiredReplicas")
     old = pods.condition({"status": previous}, SCALING_ACTIVE)
     serving = max(len(state.serving_pods), int(previous.get("readyReplicas") or 0))
-    reason, words, fix = _judge(state, autoscaling, autoscaler, state.observed.scaling.provider, serving)
-    same = wanted == before and old.get("observedGeneration") == state.model.metadata.generation
-    if same and _at_most(reason, old, wanted == autoscaling.max_replicas):
+    reason, cause, fix = _assess(state, autoscaling, autoscaler, state.observed.scaling.provider, serving)
+    same = desired == before and old.get("observedGeneration") == state.model.metadata.generation
+    if same and _stays_at_maximum(reason, old, desired == autoscaling.max_replicas):
         # Load that hovers about what the most replicas carry is no news either.
         reason = ScalingReason.SCALED_TO_MAXIMUM
-    if same and old.get("reason") == reason and reason in _TOLD_ONCE:
-        return ScalingFinding(reason, old["message"], wanted)
+    if same and old.get("reason") == reason and reason in _KEPT_MESSAGES:
+        return ScalingFinding(reason, old["message"], desired)
     if SCALING_MEANINGS[reason].active:
-        words = f"{_change(before, wanted)}: {words}"
+        cause = f"{_change(before, desired)}: {cause}"
     advice = SCALING_MEANINGS[reason].fix if fix is None else fix
-    return ScalingFinding(reason, message(words, advice), wanted)
+    return ScalingFinding(reason, message(cause, advice), desired)
 
 
-def _at_most(reason: ScalingReason, old: Mapping[str, Any], all_there: bool) -> bool:
+def _stays_at_maximum(reason: ScalingReason, old: Mapping[str, Any], at_maximum: bool) -> bool:
     return (
-        all_there
+        at_maximum
         and reason is ScalingReason.SCALING_ON_TARGET
         and old.get("reason") == ScalingReason.SCALED_TO_MAXIMUM
     )
 
 
-def _judge(
+def _assess(
     state: ModelState, autoscaling: Autoscaling, autoscaler: Manifest, provider: MetricsProvider, serving: int
 ) -> tuple[ScalingReason, str, str | None]:
     """The reason, its cause in words, and the fix where it is not the reason's own.
@@ -92,15 +92,15 @@ def _judge(
         if not state.serving_pods:
             return ScalingReason.SCALING_PENDING, "no replica serves yet, whose load could be measured", None
         failures = [each.failure for each in provider.servers or () if each.failure]
-        words = failures[0] if failures else str(active.get("message", ""))
-        return ScalingReason.NO_METRICS, f"the HPA controller gets no figures: {quotation(words)}", None
-    words = "; ".join(_loads(state, autoscaling, autoscaler, serving)) or (
+        failure = failures[0] if failures else str(active.get("message", ""))
+        return ScalingReason.NO_METRICS, f"the HPA controller gets no figures: {quotation(failure)}", None
+    cause = "; ".join(_loads(state, autoscaling, autoscaler, serving)) or (
         f"at least {autoscaling.min_replicas}, at most {autoscaling.max_replicas} are allowed"
     )
     limited = pods.condition(autoscaler, "ScalingLimited")
     if limited.get("status") == "True" and limited.get("reason") == "TooManyReplicas":
-        return ScalingReason.SCALED_TO_MAXIMUM, words, None
-    return ScalingReason.SCALING_ON_TARGET, words, None
+        return ScalingReason.SCALED_TO_MAXIMUM, cause, None
+    return ScalingReason.SCALING_ON_TARGET, cause, None
 
 
 def _provider_trouble(provider: MetricsProvider) -> tuple[ScalingReason, str, str] | None:
@@ -129,8 +129,8 @@ def _provider_trouble(provider: MetricsProvider) -> tuple[ScalingReason, str, st
             reason = ScalingReason.METRICS_PROVIDER_CONFLICT
             return reason, f"custom.metrics.k8s.io is served by {others[0]}", SCALING_MEANINGS[reason].fix
         if not provider.servers:
-            words = "the operator's APIService v1beta2.custom.metrics.k8s.io does not exist"
-            return missing, words, "run `helm upgrade` again, which makes it"
+            cause = "the operator's APIService v1beta2.custom.metrics.k8s.io does not exist"
+            return missing, cause, "run `helm upgrade` again, which makes it"
     elif not provider.servers:
         return (
             missing,
@@ -141,10 +141,10 @@ def _provider_trouble(provider: MetricsProvider) -> tuple[ScalingReason, str, st
     return None
 
 
-def _change(before: int | None, wanted: int | None) -> str:
-    if before and before != wanted:
-        return f"{before} → {wanted}"
-    return "1 replica" if wanted == 1 else f"{wanted} replicas"
+def _change(before: int | None, desired: int | None) -> str:
+    if before and before != desired:
+        return f"{before} → {desired}"
+    return "1 replica" if desired == 1 else f"{desired} replicas"
 
 
 def _loads(state: ModelState, autoscaling: Autoscaling, autoscaler: Manifest, serving: int) -> Iterator[str]:
@@ -152,24 +152,24 @@ def _loads(state: ModelState, autoscaling: Autoscaling, autoscaler: Manifest, se
     current = (autoscaler.get("status") or {}).get("currentMetrics") or ()
     for target, metric in zip(targets(state.model, autoscaling), current, strict=False):
         # The field is named after the type: Pods for ours, External for KEDA's.
-        now = (metric.get(str(metric.get("type", "")).lower()) or {}).get("current") or {}
-        value = now.get("averageValue", now.get("value"))
+        current_value = (metric.get(str(metric.get("type", "")).lower()) or {}).get("current") or {}
+        value = current_value.get("averageValue", current_value.get("value"))
         if value is not None:
-            yield _load(target, float(canonical(value)), _measured(autoscaler, metric, serving))
+            yield _load(target, float(canonical(value)), _measured_pods(autoscaler, metric, serving))
 
 
-def _measured(autoscaler: Manifest, metric: Mapping[str, Any], serving: int) -> int:
+def _measured_pods(autoscaler: Manifest, metric: Mapping[str, Any], serving: int) -> int:
     """How many pods an average was taken of: those that served of those that there were at the decision.
 
     KEDA's average is a total over all that there were.
     """
-    there = int((autoscaler.get("status") or {}).get("currentReplicas") or 0)
-    return min(serving, there) if metric.get("type") == "Pods" else there
+    existing = int((autoscaler.get("status") or {}).get("currentReplicas") or 0)
+    return min(serving, existing) if metric.get("type") == "Pods" else existing
 
 
-def _load(target: Target, value: float, measured: int) -> str:
+def _load(target: Target, value: float, measured_pods: int) -> str:
     if target.metric == Metric.IN_FLIGHT:
-        return f"{round(value * measured)} in flight, target {target.value:g} a replica"
+        return f"{round(value * measured_pods)} in flight, target {target.value:g} a replica"
     if target.metric == Metric.QUEUE_WAIT:
         return f"requests wait {value:.3g} s, target {target.value:g} s"
     return f"KV cache {value:.0%} full, target {target.value:.0%}"

@@ -28,7 +28,7 @@ class Shortage:
     capacities: tuple[int, ...] | None
     # How many nodes the scheduler found too short of GPUs.
     short: int
-    said: str
+    scheduler_message: str
 
     @property
     def largest(self) -> int:
@@ -36,44 +36,48 @@ class Shortage:
         return max(self.capacities or (), default=0)
 
     @property
-    def words(self) -> dict[str, str]:
+    def placeholders(self) -> dict[str, str]:
         """The values of a cause's placeholders."""
         return {
             "wanted": str(self.wanted),
             "resource": self.resource,
             "largest": str(self.largest),
-            "said": self.said,
+            "scheduler_message": self.scheduler_message,
         }
 
 
-def gpu_nowhere(state: ModelState) -> Mapping[str, str] | None:
+def no_node_has_gpus(state: ModelState) -> Mapping[str, str] | None:
     """No node that the pod may use has a GPU."""
     shortage = _shortage(state)
-    return shortage.words if shortage and shortage.capacities is not None and not shortage.largest else None
+    return (
+        shortage.placeholders
+        if shortage and shortage.capacities is not None and not shortage.largest
+        else None
+    )
 
 
-def gpu_too_many(state: ModelState) -> Mapping[str, str] | None:
+def no_node_has_enough_gpus(state: ModelState) -> Mapping[str, str] | None:
     """No node that the pod may use has as many GPUs, free or not."""
     shortage = _shortage(state)
     if not shortage or shortage.capacities is None or shortage.largest >= shortage.wanted:
         return None
-    return shortage.words
+    return shortage.placeholders
 
 
-def gpu_all_taken(state: ModelState) -> Mapping[str, str] | None:
+def gpus_in_use(state: ModelState) -> Mapping[str, str] | None:
     """There are such nodes, and other pods hold their GPUs."""
     shortage = _shortage(state)
     if not shortage or shortage.capacities is None or shortage.largest < shortage.wanted:
         return None
     too_small = sum(capacity < shortage.wanted for capacity in shortage.capacities)
     # Were every node with enough GPUs turned down for another cause, GPUs would not be what is missing.
-    return shortage.words if shortage.short > too_small else None
+    return shortage.placeholders if shortage.short > too_small else None
 
 
-def gpu_unknown(state: ModelState) -> Mapping[str, str] | None:
+def gpus_short(state: ModelState) -> Mapping[str, str] | None:
     """GPUs are short, and the operator may not read nodes."""
     shortage = _shortage(state)
-    return shortage.words if shortage and shortage.capacities is None else None
+    return shortage.placeholders if shortage and shortage.capacities is None else None
 
 
 def unscheduled(pattern: str) -> Detect:
@@ -81,9 +85,9 @@ def unscheduled(pattern: str) -> Detect:
     wanted = re.compile(pattern)
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
-        for _, words in _unschedulable(state):
-            if wanted.search(words):
-                return {"words": words}
+        for _, quote in _unschedulable(state):
+            if wanted.search(quote):
+                return {"quote": quote}
         return None
 
     return detect
@@ -101,13 +105,13 @@ def _shortage(state: ModelState) -> Shortage | None:
     if state.model.spec.device is not Device.GPU:
         return None
     insufficient = re.compile(rf"(\d+) Insufficient {re.escape(resource)}(?!\.?[\w/-])")
-    for pod, words in _unschedulable(state):
-        if found := insufficient.search(words):
+    for pod, quote in _unschedulable(state):
+        if found := insufficient.search(quote):
             nodes = state.observed.nodes
             capacities = (
                 tuple(_capacity(node, resource) for node in nodes if _allows(node, pod)) if nodes else None
             )
-            return Shortage(pods.requested(pod, resource), resource, capacities, int(found.group(1)), words)
+            return Shortage(pods.requested(pod, resource), resource, capacities, int(found.group(1)), quote)
     return None
 
 
@@ -138,43 +142,43 @@ def _tolerated(taint: Mapping[str, Any], tolerations: Sequence[Mapping[str, Any]
 DETECTORS = (
     Detector(
         Reason.INSUFFICIENT_GPU,
-        gpu_nowhere,
+        no_node_has_gpus,
         "needs {wanted} {resource} on one node, no node that the pod may use has any",
         "add GPU nodes with their device plugin, correct gpuResource or nodeSelector, or set device: cpu",
     ),
     Detector(
         Reason.INSUFFICIENT_GPU,
-        gpu_too_many,
+        no_node_has_enough_gpus,
         "needs {wanted} {resource} on one node, the largest node has {largest}",
     ),
     Detector(
         Reason.WAITING_FOR_GPU,
-        gpu_all_taken,
+        gpus_in_use,
         "needs {wanted} free {resource} on one node, other pods hold them",
     ),
     Detector(
         Reason.WAITING_FOR_GPU,
-        gpu_unknown,
-        "needs {wanted} free {resource} on one node, the scheduler says: {said}",
+        gpus_short,
+        "needs {wanted} free {resource} on one node, the scheduler says: {scheduler_message}",
         "lower tensorParallel, add nodes, or stop something that uses GPUs",
     ),
     Detector(
         Reason.UNSCHEDULABLE,
         unscheduled(r"unbound immediate PersistentVolumeClaims"),
-        "{words}",
+        "{quote}",
         "look at the claim's events (`kubectl describe pvc`): its StorageClass gives no volume",
     ),
     Detector(
         Reason.UNSCHEDULABLE,
         unscheduled(r"Insufficient (cpu|memory|ephemeral-storage)"),
-        "{words}",
+        "{quote}",
         "lower resources, or add nodes",
     ),
     Detector(
         Reason.UNSCHEDULABLE,
         unscheduled(r"untolerated taint|node affinity|node selector|anti-affinity|topology spread"),
-        "{words}",
+        "{quote}",
         "change nodeSelector, affinity, tolerations or topologySpreadConstraints, or add nodes that fit them",
     ),
-    Detector(Reason.UNSCHEDULABLE, unscheduled(""), "{words}"),
+    Detector(Reason.UNSCHEDULABLE, unscheduled(""), "{quote}"),
 )
