@@ -112,7 +112,7 @@ CAUSES = [
 
 
 @pytest.mark.parametrize(("line", "reason", "fix"), CAUSES)
-def test_a_crash_is_told_by_its_cause_and_a_fix(line: str, reason: str, fix: str) -> None:
+def test_a_crash_is_reported_by_its_cause_and_a_fix(line: str, reason: str, fix: str) -> None:
     model = cluster.model()
     log = f"    raise ValueError(\n{line}\n    For further information visit https://errors.pydantic.dev\n"
 
@@ -143,7 +143,7 @@ def test_a_cause_before_the_final_traceback_is_found() -> None:
     assert cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), log))[0] == "OutOfGPUMemory"
 
 
-def test_an_unknown_crash_is_told_by_its_exception_rather_than_what_comes_after() -> None:
+def test_an_unknown_crash_is_reported_by_its_exception_rather_than_what_comes_after() -> None:
     model = cluster.model()
     log = (
         '  File "x.py", line 3, in main\n'
@@ -160,7 +160,7 @@ def test_an_unknown_crash_is_told_by_its_exception_rather_than_what_comes_after(
     )
 
 
-def test_a_crash_without_words_is_told_by_its_exit_code() -> None:
+def test_a_crash_without_words_is_reported_by_its_exit_code() -> None:
     model = cluster.model()
 
     assert cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), "", exit_code=139))[
@@ -168,7 +168,7 @@ def test_a_crash_without_words_is_told_by_its_exit_code() -> None:
     ].startswith("exit code 139: see")
 
 
-def test_a_crash_stays_told_while_the_engine_starts_again() -> None:
+def test_a_crash_stays_reported_while_the_engine_starts_again() -> None:
     model = cluster.model()
     ended = cluster.end("torch.OutOfMemoryError: CUDA out of memory.")
     again = cluster.with_container(cluster.pod(model), "vllm", {"running": {}}, ended)
@@ -199,7 +199,7 @@ def test_a_container_killed_for_its_memory_names_the_limit() -> None:
 
 
 @pytest.mark.parametrize(("probe", "reason"), [("startup", "StartupTimeout"), ("liveness", "PodsUnhealthy")])
-def test_a_kill_by_a_probe_is_told(probe: str, reason: str) -> None:
+def test_a_kill_by_a_probe_is_reported(probe: str, reason: str) -> None:
     model = cluster.model()
     pod = cluster.crashed(cluster.pod(model), "INFO: Shutting down", exit_code=0, reason="Completed")
     kill = cluster.event(pod, "Killing", f"Container vllm failed {probe} probe, will be restarted")

@@ -16,14 +16,14 @@ NAME = "mistral-7f99ff5f67-x2k4p"
         (Download(12, None), "fetching 12 B of mistralai/Mistral-7B"),
     ],
 )
-def test_a_download_is_told_in_bytes(download: Download, message: str) -> None:
+def test_a_download_is_reported_in_bytes(download: Download, message: str) -> None:
     model = cluster.model()
     pod = cluster.running(cluster.pod(model), "download")
 
     assert cluster.reason_and_message(model, pod, downloads={NAME: download}) == ("Downloading", message)
 
 
-def test_of_several_downloads_the_least_advanced_is_told() -> None:
+def test_of_several_downloads_the_least_advanced_is_reported() -> None:
     model = cluster.model({"replicas": 2})
     pods = [cluster.running(cluster.pod(model, suffix), "download") for suffix in ("a", "b")]
     downloads = {
@@ -36,7 +36,7 @@ def test_of_several_downloads_the_least_advanced_is_told() -> None:
     )
 
 
-def test_a_download_that_cannot_be_asked_is_told_without_bytes() -> None:
+def test_a_download_that_cannot_be_reached_is_reported_without_bytes() -> None:
     model = cluster.model()
 
     assert cluster.reason_and_message(model, cluster.running(cluster.pod(model), "download")) == (
@@ -45,7 +45,7 @@ def test_a_download_that_cannot_be_asked_is_told_without_bytes() -> None:
     )
 
 
-def test_a_failed_download_is_told_in_the_downloaders_sentence() -> None:
+def test_a_failed_download_is_reported_in_the_downloaders_sentence() -> None:
     model = cluster.model()
     sentence = (
         "mistralai/Mistral-7B is gated: accept its licence and put HF_TOKEN into the Secret model.secretName"
@@ -58,7 +58,7 @@ def test_a_failed_download_is_told_in_the_downloaders_sentence() -> None:
     )
 
 
-def test_an_undeclared_failure_is_told_by_the_last_line_that_tells() -> None:
+def test_an_undeclared_failure_is_reported_by_the_last_line_that_names_a_cause() -> None:
     model = cluster.model()
     log = 'Traceback (most recent call last):\n  File "x.py"\nsirocco download: failed: IncompleteRead\n'
 
@@ -89,7 +89,7 @@ def test_weights_that_do_not_fit_into_the_pod_name_the_claim_as_the_fix() -> Non
     assert 'exceeds the limit "100Gi": keep the weights in a PersistentVolumeClaim' in message
 
 
-def test_another_eviction_is_told_until_its_replacement_serves() -> None:
+def test_another_eviction_is_reported_until_its_replacement_serves() -> None:
     model = cluster.model()
     gone = cluster.evicted(model, "The node was low on resource: memory. ")
 

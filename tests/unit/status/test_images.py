@@ -44,7 +44,7 @@ IMAGE = "registry.example.com/team/serving:1"
         ),
     ],
 )
-def test_an_image_that_cannot_be_pulled_is_told_with_its_cause(
+def test_an_image_that_cannot_be_pulled_is_reported_with_its_cause(
     reason: str, message: str, reported: str
 ) -> None:
     model = cluster.model({"engine": {"image": IMAGE}})
@@ -54,7 +54,7 @@ def test_an_image_that_cannot_be_pulled_is_told_with_its_cause(
     assert cluster.reason_and_message(model, pod) == ("ImagePull", reported)
 
 
-def test_a_pull_is_told_alike_while_it_fails_and_while_it_backs_off() -> None:
+def test_a_pull_is_reported_alike_while_it_fails_and_while_it_backs_off() -> None:
     model = cluster.model({"engine": {"image": IMAGE}})
     cause = f'failed to pull and unpack image "{IMAGE}": dial tcp: connection refused'
     failing = cluster.waiting(cluster.pod(model), "vllm", "ErrImagePull", cause)
@@ -88,7 +88,7 @@ def test_an_image_without_vllm_lacks_the_serving_layer() -> None:
     assert cluster.reason_and_message(model, pod)[0] == "ImageLacksServingLayer"
 
 
-def test_an_image_that_runs_as_root_is_told() -> None:
+def test_an_image_that_runs_as_root_is_reported() -> None:
     model = cluster.model({"engine": {"image": IMAGE}})
     message = 'container has runAsNonRoot and image will run as root (pod: "mistral", container: vllm)'
 
@@ -97,7 +97,7 @@ def test_an_image_that_runs_as_root_is_told() -> None:
     assert cluster.reason_and_message(model, pod)[0] == "ImageRunsAsRoot"
 
 
-def test_a_node_that_cannot_mount_images_is_told() -> None:
+def test_a_node_that_cannot_mount_images_is_reported() -> None:
     model = cluster.model({"model": {"uri": "oci://registry.example.com/weights:1"}})
     cause = 'failed to mkdir "": mkdir : no such file or directory'
     message = f'failed to generate container "c1" spec: failed to generate spec: {cause}'

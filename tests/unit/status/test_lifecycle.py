@@ -45,7 +45,7 @@ def test_a_running_engine_that_does_not_answer_is_loading() -> None:
     )
 
 
-def test_one_more_replica_that_loads_is_told_while_the_others_serve() -> None:
+def test_one_more_replica_that_loads_is_reported_while_the_others_serve() -> None:
     model = cluster.model({"replicas": 2})
     loading = cluster.running(cluster.pod(model, "b"), "vllm")
 
@@ -55,7 +55,7 @@ def test_one_more_replica_that_loads_is_told_while_the_others_serve() -> None:
     )
 
 
-def test_a_pull_that_has_begun_is_told() -> None:
+def test_a_pull_that_has_begun_is_reported() -> None:
     model = cluster.model()
     pod = cluster.waiting(cluster.pod(model), "vllm", "ContainerCreating")
     pulling = cluster.event(pod, "Pulling", 'Pulling image "sirocco/serving:0.1.0"')
@@ -66,7 +66,7 @@ def test_a_pull_that_has_begun_is_told() -> None:
     )
 
 
-def test_a_pull_that_has_ended_is_not_told() -> None:
+def test_a_pull_that_has_ended_is_not_reported() -> None:
     model = cluster.model()
     pod = cluster.waiting(cluster.pod(model), "vllm", "PodInitializing")
     events = [cluster.event(pod, "Pulling", "Pulling image"), cluster.event(pod, "Pulled", "Pulled image")]

@@ -42,7 +42,7 @@ def test_a_missing_secret_of_keys_is_named() -> None:
     assert "access.keysSecretName" in message
 
 
-def test_a_volume_that_cannot_be_attached_is_told() -> None:
+def test_a_volume_that_cannot_be_attached_is_reported() -> None:
     model = cluster.model()
     pod = cluster.waiting(cluster.pod(model), "vllm", "ContainerCreating")
     failed = 'AttachVolume.Attach failed for volume "pvc-1" : volume attachment is being deleted'
@@ -75,7 +75,7 @@ def test_a_mount_that_failed_before_the_container_was_made_is_history() -> None:
     assert cluster.reason_and_message(model, pod, events=events)[0] == "Loading"
 
 
-def test_any_other_container_that_cannot_be_created_is_told() -> None:
+def test_any_other_container_that_cannot_be_created_is_reported() -> None:
     model = cluster.model()
     pod = cluster.waiting(
         cluster.pod(model), "vllm", "CreateContainerError", "failed to reserve container name"

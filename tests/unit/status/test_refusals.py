@@ -14,7 +14,7 @@ def test_a_foreign_object_of_our_name_is_named() -> None:
     )
 
 
-def test_a_foreign_service_is_not_told_as_the_endpoint() -> None:
+def test_a_foreign_service_is_not_reported_as_the_endpoint() -> None:
     refusal = Refusal(RefusalCause.NAME_CONFLICT, "Service", "mistral")
 
     status = compute(cluster.model(), Observed(refusals=[refusal]), {}, cluster.NOW)
@@ -22,7 +22,7 @@ def test_a_foreign_service_is_not_told_as_the_endpoint() -> None:
     assert "endpoint" not in status
 
 
-def test_a_cluster_that_drops_image_volumes_is_told() -> None:
+def test_a_cluster_that_drops_image_volumes_is_reported() -> None:
     refusal = Refusal(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED, "Deployment", "mistral")
 
     reason, message = cluster.reason_and_message(cluster.model(), refusals=[refusal])
@@ -31,7 +31,7 @@ def test_a_cluster_that_drops_image_volumes_is_told() -> None:
     assert "or serve from hf:// or pvc://" in message
 
 
-def test_a_rejected_child_is_told_in_the_api_servers_words() -> None:
+def test_a_rejected_child_is_reported_in_the_api_servers_words() -> None:
     words = 'admission webhook "policy.example.com" denied the request: images must be signed'
     refusal = Refusal(RefusalCause.REJECTED, "Deployment", "mistral", words)
 
@@ -41,7 +41,7 @@ def test_a_rejected_child_is_told_in_the_api_servers_words() -> None:
     )
 
 
-def test_a_resource_that_does_not_fit_the_schema_is_told_field_by_field() -> None:
+def test_a_resource_that_does_not_fit_the_schema_is_reported_field_by_field() -> None:
     words = "spec.tensorParallel: input should be less than or equal to 64"
     refusal = Refusal(RefusalCause.INVALID_SPEC, "InferenceModel", "mistral", words)
 
@@ -51,7 +51,7 @@ def test_a_resource_that_does_not_fit_the_schema_is_told_field_by_field() -> Non
     assert message.startswith(f"{words}: correct the fields")
 
 
-def test_an_exceeded_quota_is_told_alike_at_each_try() -> None:
+def test_an_exceeded_quota_is_reported_alike_at_each_try() -> None:
     reported = {
         cluster.reason_and_message(
             cluster.model(), deployment=cluster.deployment(failure=quota_failure(suffix))
@@ -100,7 +100,7 @@ def test_a_policy_that_forbids_the_pods_is_quoted() -> None:
     assert 'violates PodSecurity "restricted:latest"' in message
 
 
-def test_a_refused_child_is_told_rather_than_that_the_model_is_stopped() -> None:
+def test_a_refused_child_comes_before_a_stopped_model() -> None:
     refusal = Refusal(RefusalCause.NAME_CONFLICT, "ConfigMap", "mistral-serving")
 
     assert cluster.reason_and_message(cluster.model({"replicas": 0}), refusals=[refusal])[0] == "NameConflict"

@@ -104,14 +104,14 @@ def test_a_rollout_has_begun_before_its_first_pod_is_there() -> None:
     )
 
 
-def test_a_new_revision_that_crashes_is_told_though_the_old_one_serves() -> None:
+def test_a_new_revision_that_crashes_is_reported_though_the_old_one_serves() -> None:
     model = cluster.model()
     pods = [cluster.ready(model, "a", cluster.OLD), cluster.crashed(cluster.pod(model), "KeyError: 1")]
 
     assert cluster.reason_and_message(model, *pods)[0] == "EngineCrashed"
 
 
-def test_an_old_revision_that_crashes_is_not_told_while_its_repair_loads() -> None:
+def test_an_old_revision_that_crashes_is_not_reported_while_its_repair_loads() -> None:
     model = cluster.model()
     broken = cluster.crashed(cluster.pod(model, "a", cluster.OLD), "KeyError: 1")
 
@@ -135,7 +135,7 @@ def test_without_the_deployment_the_newest_pods_are_the_wanted_ones() -> None:
     assert cluster.reason_and_message(model, old, cluster.pod(model), deployment=None)[0] == "RollingOut"
 
 
-def test_a_deadline_that_passed_without_a_cause_is_told() -> None:
+def test_a_deadline_that_passed_without_a_cause_is_reported() -> None:
     model = cluster.model()
     timed_out = cluster.deployment(progressing="has timed out progressing.")
 

@@ -83,14 +83,14 @@ def test_a_fixed_count_has_no_such_condition() -> None:
     assert "desiredReplicas" not in found
 
 
-def test_a_change_of_the_count_is_told_with_the_load_that_asked_for_it() -> None:
+def test_a_change_of_the_count_is_reported_with_the_load_that_caused_it() -> None:
     before = status(hpa(3, "8"))
     after = status(hpa(5), before)
     assert condition(hpa(5), before) == ("True", "ScalingOnTarget", "3 → 5: 41 in flight, target 8 a replica")
     assert after["desiredReplicas"] == 5
 
 
-def test_the_first_count_is_told_without_one_before() -> None:
+def test_the_first_count_is_reported_without_one_before() -> None:
     assert condition(hpa(3, "8"))[2] == "3 replicas: 24 in flight, target 8 a replica"
 
 
@@ -99,13 +99,13 @@ def test_load_that_changes_without_the_count_is_no_news() -> None:
     assert status(hpa(5, "9"), before, now=LATER) == before
 
 
-def test_a_count_that_is_lost_sight_of_is_told_as_it_was() -> None:
+def test_a_count_that_can_no_longer_be_read_is_kept() -> None:
     before = status(hpa(5), status(hpa(3, "8")))
     lost = hpa(5, active="False", words="unable to get metric", metrics=[])
     assert status(lost, before)["desiredReplicas"] == 5
 
 
-def test_a_changed_resource_is_told_anew() -> None:
+def test_a_changed_resource_is_reported_anew() -> None:
     before = status(hpa(3, "8"))
     before["conditions"][3]["observedGeneration"] = 2
     assert condition(hpa(3, "9"), before)[2] == "3 replicas: 27 in flight, target 8 a replica"
@@ -125,7 +125,7 @@ def test_pods_that_load_have_no_part_in_the_average() -> None:
     assert condition(hpa(5, "41"), serving=1)[2] == "5 replicas: 41 in flight, target 8 a replica"
 
 
-def test_every_figure_is_told_beside_its_target() -> None:
+def test_every_figure_is_reported_beside_its_target() -> None:
     target = {"inFlightRequests": 8, "queueWaitSeconds": 2, "kvCacheUtilization": 0.8}
     averages = ("13667m", "3200m", "850m")
     metrics = [{"type": "Pods", "pods": {"current": {"averageValue": average}}} for average in averages]
@@ -146,7 +146,7 @@ def test_a_figure_that_failed_is_left_out() -> None:
     assert condition(hpa(5, metrics=metrics), spec=spec)[2] == "5 replicas: KV cache 85% full, target 80%"
 
 
-def test_kedas_figures_are_told_alike() -> None:
+def test_kedas_figures_are_reported_alike() -> None:
     keda = MetricsProvider(ProviderMode.KEDA, keda=True)
     external = {"type": "External", "external": {"current": {"averageValue": "13667m"}}}
     words = "5 replicas: 41 in flight, target 8 a replica"
@@ -198,14 +198,14 @@ def test_until_there_is_something_to_decide_by_it_waits(
     assert condition(autoscaler, serving=0) == ("False", "ScalingPending", words)
 
 
-def test_pods_that_serve_without_figures_are_told_with_the_controllers_words() -> None:
+def test_pods_that_serve_without_figures_are_reported_with_the_controllers_words() -> None:
     lost = hpa(3, active="False", words="unable to get metric sirocco_requests_in_flight: no metrics")
     state, reason, message = condition(lost)
     assert (state, reason) == ("False", "NoMetrics")
     assert "unable to get metric sirocco_requests_in_flight: no metrics: see `kubectl describe" in message
 
 
-def test_a_metrics_api_that_is_down_is_told_in_place_of_the_controllers_words() -> None:
+def test_a_metrics_api_that_is_down_is_reported_in_place_of_the_controllers_words() -> None:
     down = MetricsProvider(
         service=OURS, servers=(CustomMetricsServer(OURS, "no response from 10.0.0.7:10250"),)
     )
@@ -218,7 +218,7 @@ def test_words_that_change_from_try_to_try_make_no_writes() -> None:
     assert status(hpa(3, active="False", words="no answer from 10.0.0.8"), before) == before
 
 
-def test_another_cause_of_the_same_reason_is_told() -> None:
+def test_another_cause_of_the_same_reason_is_reported() -> None:
     before = status(hpa(3, active="False"), provider=MetricsProvider(service=OURS, servers=()))
     assert "install KEDA" in condition(None, before, provider=MetricsProvider(ProviderMode.KEDA))[2]
 
@@ -301,6 +301,6 @@ def test_an_invalid_resource_keeps_what_was_said_of_its_scaling() -> None:
     assert after["desiredReplicas"] == 5
 
 
-def test_as_many_replicas_are_wanted_as_the_deployment_was_told() -> None:
+def test_the_deployments_count_is_how_many_replicas_are_wanted() -> None:
     assert status(hpa(3), serving=2)["message"] == "2 of 3 pods are created"
     assert status(hpa(3), serving=3)["message"] == "3 of 3 replicas serve"

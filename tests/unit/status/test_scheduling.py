@@ -88,7 +88,7 @@ def test_gpus_are_not_blamed_when_the_only_gpu_node_lacks_cpu() -> None:
     )
 
 
-def test_without_a_look_at_nodes_the_scheduler_is_quoted() -> None:
+def test_without_nodes_the_scheduler_is_quoted() -> None:
     reason, message = unscheduled_reason({}, SHORT_OF_GPUS, [])
 
     assert reason == "WaitingForGPU"
@@ -115,7 +115,7 @@ def test_another_gpu_resource_is_named() -> None:
         ("1 node(s) didn't have free ports for the requested pod ports", "change the pod's fields"),
     ],
 )
-def test_other_causes_are_told_in_the_schedulers_words_with_a_fix(words: str, fix: str) -> None:
+def test_other_causes_are_reported_in_the_schedulers_words_with_a_fix(words: str, fix: str) -> None:
     message = (
         f"0/1 nodes are available: {words}. no new claims to deallocate, preemption: 0/1 nodes are available"
     )
