@@ -50,8 +50,8 @@ class Operator:
         self._store = Store(MODEL.full_name, POD.full_name, owner_of)
         self._watches = Watches(kube, self._store, self._queue.add, settings)
         self._metrics_api = self._make_metrics_api() if settings.metrics_api_port else None
-        telemetry.watch_queue(lambda: len(self._queue))
-        telemetry.watch_leader(lambda: leadership.leads)
+        telemetry.track_queue_depth(lambda: len(self._queue))
+        telemetry.track_leadership(lambda: leadership.leads)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; then end the work, and give back the lease."""
@@ -86,9 +86,9 @@ class Operator:
             self._watches.served,
             observer,
             providers,
-            self._telemetry.model,
+            self._telemetry.record_model,
         )
-        workers = Workers(self._queue, reconcile, self._telemetry.passed, self._settings.workers)
+        workers = Workers(self._queue, reconcile, self._telemetry.record_pass, self._settings.workers)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(workers.run(), name="workers")
@@ -116,11 +116,11 @@ class Operator:
             certificates,
             pods,
             Scraper(pods.targets, telemetry),
-            telemetry.asked,
+            telemetry.record_metrics_request,
             settings.metrics_api_port,
             settings.metrics_api_refresh_seconds,
         )
-        telemetry.watch_certificate(metrics_api.certificate_end)
+        telemetry.track_certificate_expiry(metrics_api.certificate_expiry)
         return metrics_api
 
     def _enqueue_autoscaled(self) -> None:
@@ -161,7 +161,7 @@ class Operator:
         return web.Response(status=503 if problem else 200, text=f"{problem or 'ready'}\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._telemetry.text(), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=self._telemetry.exposition(), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def serve(settings: Settings) -> None:
@@ -172,7 +172,7 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(each, stop.set)
     telemetry = Telemetry()
     guard = _Guard()
-    kube = await Kube.connect(telemetry.called, guard)
+    kube = await Kube.connect(telemetry.record_call, guard)
     try:
         lock = LeaseLock(kube, settings.namespace, LEASE_NAME)
         guard.leadership = Leadership(lock, settings.pod_name, settings.lease_seconds)

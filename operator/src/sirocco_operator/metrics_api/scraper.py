@@ -27,13 +27,13 @@ _AT_ONCE: Final = 128
 _MOST_BYTES: Final = 4 * 1024 * 1024
 
 
-class Report(Protocol):
+class ScrapeRecorder(Protocol):
     """Is told what becomes of scrapes."""
 
-    def scraped(self, result: str) -> None:
+    def record_scrape(self, result: str) -> None:
         """A pod was asked; `result` is ok, unreachable, late, unauthorized or unreadable."""
 
-    def scraped_all(self, seconds: float) -> None:
+    def record_scrape_round(self, seconds: float) -> None:
         """All pods of a model were asked."""
 
 
@@ -73,11 +73,11 @@ class Scraper:
     def __init__(
         self,
         targets: Callable[[Key], Awaitable[Sequence[Target]]],
-        report: Report,
+        recorder: ScrapeRecorder,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._targets = targets
-        self._report = report
+        self._recorder = recorder
         self._clock = clock
         self._readings: dict[Key, Reading] = {}
         self._histories: dict[Key, dict[str, History]] = {}
@@ -116,7 +116,7 @@ class Scraper:
         targets = await self._targets(model)
         began = self._clock()
         answers = await asyncio.gather(*(self._ask(target) for target in targets))
-        self._report.scraped_all(self._clock() - began)
+        self._recorder.record_scrape_round(self._clock() - began)
         known = self._histories.get(model, {})
         histories: dict[str, History] = {}
         pods: list[PodReading] = []
@@ -161,7 +161,7 @@ class Scraper:
         except (aiohttp.ClientError, OSError):
             # The pod just ends, or a network policy is in the way.
             result = "unreachable"
-        self._report.scraped(result)
+        self._recorder.record_scrape(result)
         return answer
 
     def _forget(self) -> None:

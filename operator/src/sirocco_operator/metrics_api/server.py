@@ -62,7 +62,7 @@ class MetricsApi:
         # Why the port is not served, empty once it is.
         self.problem = "the certificate of the metrics API is not read yet"
 
-    def certificate_end(self) -> float | None:
+    def certificate_expiry(self) -> float | None:
         """When the served certificate ends, as Unix time."""
         return None if self._used is None else self._used[0].expiry.timestamp()
 
