@@ -21,7 +21,7 @@ from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.kinds import MODEL, POD
 from sirocco_operator.kube.lease import LeaseLock
 from sirocco_operator.metrics_api.certificates import CertificateSource, MountedCertificate, OwnCertificate
-from sirocco_operator.metrics_api.pods import Pods
+from sirocco_operator.metrics_api.pods import ReadyPods
 from sirocco_operator.metrics_api.scraper import Scraper
 from sirocco_operator.metrics_api.server import MetricsApi
 from sirocco_operator.reconcile.master_secret import MasterKey
@@ -110,7 +110,7 @@ class Operator:
                 lambda: self._leadership.leads,
                 timedelta(seconds=settings.metrics_api_overlap_seconds),
             )
-        pods = Pods(self._store, self._watches.synced.is_set, MasterKey(kube, settings.namespace).get)
+        pods = ReadyPods(self._store, self._watches.synced.is_set, MasterKey(kube, settings.namespace).get)
         metrics_api = MetricsApi(
             kube,
             certificates,

@@ -17,7 +17,7 @@ from sirocco_operator.metrics_api.pki import (
     Leaf,
     bundle_of,
     from_secret,
-    planned,
+    plan,
     to_secret,
     utc_now,
 )
@@ -34,7 +34,7 @@ _SECONDS: Final = 10.0
 class CertificateSource(Protocol):
     """Tells the certificate that is to be served now."""
 
-    async def look(self) -> Leaf:
+    async def current(self) -> Leaf:
         """The certificate; raises ApiError, OSError or ValueError with what is in the way."""
 
 
@@ -44,14 +44,14 @@ class MountedCertificate:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def look(self) -> Leaf:
+    async def current(self) -> Leaf:
         """The certificate as it lies there now."""
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> Leaf:
         leaf = Leaf((self._folder / "tls.crt").read_bytes(), (self._folder / "tls.key").read_bytes())
         # The two files change one after the other where they are not a Secret's volume.
-        if not leaf.fits():
+        if not leaf.key_matches():
             raise ValueError(f"{self._folder}: tls.key is not the key of tls.crt")
         return leaf
 
@@ -76,21 +76,21 @@ class OwnCertificate:
         self._overlap = overlap
         self._now = now
 
-    async def look(self) -> Leaf:
+    async def current(self) -> Leaf:
         """The certificate; what has to be done about it and the APIService is done first."""
         secret = await self._read(SECRET, self._namespace, SECRET_NAME)
         if secret is None:
-            await self._create(planned(None, self._names, b"", self._now(), self._overlap))
+            await self._create(plan(None, self._names, b"", self._now(), self._overlap))
             # Another replica may have been faster.
             secret = await self._read(SECRET, self._namespace, SECRET_NAME) or {}
         found = from_secret(secret.get("data") or {})
         api_service = await self._read(API_SERVICE, None, API_SERVICE_NAME)
         published = b"" if api_service is None else bundle_of(api_service)
         if self._leads():
-            wanted = planned(found, self._names, published, self._now(), self._overlap)
+            wanted = plan(found, self._names, published, self._now(), self._overlap)
             if wanted is not found:
                 await self._replace(secret, wanted)
-                log.info("certificate of the metrics API: %s", _news(found, wanted))
+                log.info("certificate of the metrics API: %s", _describe_change(found, wanted))
             found = wanted
         if found is None:
             raise ValueError(
@@ -157,7 +157,7 @@ class OwnCertificate:
         log.info("APIService %s has the certificate authorities of the metrics API", API_SERVICE_NAME)
 
 
-def _news(before: Certificates | None, after: Certificates) -> str:
+def _describe_change(before: Certificates | None, after: Certificates) -> str:
     if after.following is not None:
         return f"the next one is made, the served one ends {after.served.expiry.isoformat()}"
     if before is not None and before.following == after.served:

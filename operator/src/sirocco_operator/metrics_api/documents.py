@@ -26,7 +26,7 @@ _REASONS: Final = {
 }
 
 
-class Problem(Exception):  # noqa: N818 -- an answer, not a fault of the program
+class HttpError(Exception):
     """An answer that is no success: HTTP status and what is wrong."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -49,8 +49,8 @@ def wants_aggregated(accept: str) -> bool:
     """Whether an Accept header asks for the discovery of all versions and resources in one document."""
     for each in accept.split(","):
         kind, *parameters = (part.strip() for part in each.split(";"))
-        told = dict(part.partition("=")[::2] for part in parameters)
-        if kind == JSON and (told.get("g"), told.get("v"), told.get("as")) == (
+        given = dict(part.partition("=")[::2] for part in parameters)
+        if kind == JSON and (given.get("g"), given.get("v"), given.get("as")) == (
             "apidiscovery.k8s.io",
             "v2",
             "APIGroupDiscoveryList",
@@ -124,16 +124,16 @@ def metric_value_list(metric: Metric, namespace: str, found: Iterable[PodFigure]
     }
 
 
-def status(problem: Problem) -> dict[str, Any]:
+def status(error: HttpError) -> dict[str, Any]:
     """An error as the API server words them."""
     return {
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": {},
         "status": "Failure",
-        "message": problem.message,
-        "reason": _REASONS[problem.status],
-        "code": problem.status,
+        "message": error.message,
+        "reason": _REASONS[error.status],
+        "code": error.status,
     }
 
 

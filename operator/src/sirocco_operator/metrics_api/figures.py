@@ -78,7 +78,7 @@ class History:
     # Since when, as far as is known, requests wait in the engine and none ends there.
     stalled_since: float | None = None
 
-    def then(self, sample: Sample) -> Self:
+    def with_sample(self, sample: Sample) -> Self:
         """The history with one more scrape."""
         if sample.taken_at - self.latest.taken_at > WINDOW_SECONDS:
             return type(self)(sample)
@@ -96,7 +96,7 @@ class History:
         return None if self.before is None else self.latest.taken_at - self.before.taken_at
 
 
-def read(exposition: bytes, taken_at: float) -> Sample:
+def parse_exposition(exposition: bytes, taken_at: float) -> Sample:
     """What a pod's exposition tells; several engines of a pod count together."""
     found: dict[str, list[float]] = {}
     for match in _LINE.finditer(exposition):
@@ -133,13 +133,15 @@ def _queue_wait(history: History) -> float | None:
     latest, before = history.latest, history.before
     if latest.queue is None and latest.engine_queue is None and latest.oldest is None:
         return None
-    standing = latest.oldest or 0.0
+    longest_wait = latest.oldest or 0.0
     if before is None:
         # How long those in the engine's queue have waited cannot be told by one look.
-        return None if latest.engine_waiting and not standing else standing
+        return None if latest.engine_waiting and not longest_wait else longest_wait
     if history.stalled_since is not None:
-        standing = max(standing, latest.taken_at - history.stalled_since)
-    return max(standing, _mean(before.queue, latest.queue) + _mean(before.engine_queue, latest.engine_queue))
+        longest_wait = max(longest_wait, latest.taken_at - history.stalled_since)
+    return max(
+        longest_wait, _mean(before.queue, latest.queue) + _mean(before.engine_queue, latest.engine_queue)
+    )
 
 
 def _mean(before: Waits | None, latest: Waits | None) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 from urllib.parse import unquote
 
-from sirocco_operator.metrics_api.documents import Problem
+from sirocco_operator.metrics_api.documents import HttpError
 
 # Where every API server with an aggregation layer says how its front proxy is known.
 CONFIG_NAMESPACE: Final = "kube-system"
@@ -68,20 +68,20 @@ def authenticate(
 ) -> User:
     """Who asks; `certificate` is one that the front proxy's CA signed, as the handshake saw to.
 
-    Raises Problem with 401.
+    Raises HttpError with 401.
     """
     if not certificate:
-        raise Problem(401, "only the API server may call: ask through it, e.g. with kubectl get --raw")
+        raise HttpError(401, "only the API server may call: ask through it, e.g. with kubectl get --raw")
     names = common_names(certificate)
     if proxy.allowed_names and not names & proxy.allowed_names:
-        raise Problem(
+        raise HttpError(
             401,
             f"the certificate of {', '.join(sorted(names)) or 'nobody'} is not the API server's",
         )
     told = [(name.lower(), value) for name, value in headers]
     user = next(iter(_values(told, proxy.user_headers)), "")
     if not user:
-        raise Problem(401, f"the API server did not say who asks: {proxy.user_headers[0]} is missing")
+        raise HttpError(401, f"the API server did not say who asks: {proxy.user_headers[0]} is missing")
     return User(
         name=user,
         uid=next(iter(_values(told, proxy.uid_headers)), ""),

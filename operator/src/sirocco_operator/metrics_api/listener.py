@@ -19,7 +19,7 @@ class Listener:
     """One port; each change of certificates is a new server on the same socket, so no call is lost."""
 
     def __init__(self, application: web.Application, port: int) -> None:
-        application.middlewares.append(self._watch)
+        application.middlewares.append(self._track_call)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         dual = has_dualstack_ipv6()
         # All addresses: the API server comes from outside of the pod.
@@ -62,7 +62,7 @@ class Listener:
         self._ca = ca
 
     @web.middleware
-    async def _watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _track_call(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._busy.add(request.protocol)
         try:
             return await handler(request)

@@ -37,7 +37,7 @@ class Leaf:
         return self._x509.not_valid_after_utc
 
     @property
-    def made(self) -> datetime:
+    def issued_at(self) -> datetime:
         """When it was made."""
         return self._x509.not_valid_before_utc + _CLOCK_SKEW
 
@@ -49,7 +49,7 @@ class Leaf:
             return frozenset()
         return frozenset(found.value.get_values_for_type(x509.DNSName))
 
-    def fits(self) -> bool:
+    def key_matches(self) -> bool:
         """Whether the key is the certificate's."""
         key = serialization.load_pem_private_key(self.key, None)
         return bool(key.public_key() == self._x509.public_key())
@@ -113,7 +113,7 @@ def issue(names: Sequence[str], now: datetime) -> tuple[Leaf, bytes]:
     return Leaf(_pem(leaf), private), _pem(ca)
 
 
-def planned(
+def plan(
     found: Certificates | None, names: Sequence[str], published: bytes, now: datetime, overlap: timedelta
 ) -> Certificates:
     """What is to be kept now; the same object when nothing is to be done.
@@ -122,16 +122,16 @@ def planned(
     """
     if found is None or not _usable(found.served, names, now):
         leaf, ca = issue(names, now)
-        return Certificates(leaf, (b"" if found is None else _worth_keeping(found, now)) + ca)
+        return Certificates(leaf, (b"" if found is None else _trusted_authorities(found, now)) + ca)
     following = found.following
     if following is None or not _usable(following, names, now):
         if found.served.expiry - now > RENEWAL:
             return found
         leaf, ca = issue(names, now)
-        return replace(found, following=leaf, bundle=_worth_keeping(found, now) + ca)
-    told = published == found.bundle and now - following.made >= overlap
+        return replace(found, following=leaf, bundle=_trusted_authorities(found, now) + ca)
+    published_everywhere = published == found.bundle and now - following.issued_at >= overlap
     # One that is about to end is worth nothing more: better a new one that is not told everywhere.
-    return replace(found, served=following, following=None) if told else found
+    return replace(found, served=following, following=None) if published_everywhere else found
 
 
 def from_secret(data: Mapping[str, str]) -> Certificates | None:
@@ -144,7 +144,7 @@ def from_secret(data: Mapping[str, str]) -> Certificates | None:
             following = Leaf(content["next.crt"], content["next.key"])
         found = Certificates(served, content["ca.crt"], following)
         # All of it can be read, or it is none.
-        fits = all(leaf.fits() for leaf in (served, following) if leaf is not None)
+        fits = all(leaf.key_matches() for leaf in (served, following) if leaf is not None)
         return found if fits and x509.load_pem_x509_certificates(found.bundle) else None
     except (KeyError, ValueError, TypeError):
         return None
@@ -172,7 +172,7 @@ def _usable(leaf: Leaf, names: Sequence[str], now: datetime) -> bool:
     return leaf.expiry > now and leaf.names() >= frozenset(names)
 
 
-def _worth_keeping(found: Certificates, now: datetime) -> bytes:
+def _trusted_authorities(found: Certificates, now: datetime) -> bytes:
     """The CAs, the newest last, that a certificate may have which some replica serves.
 
     That is the one of the served certificate, and the two newest, for replicas that have not read the last
@@ -180,11 +180,11 @@ def _worth_keeping(found: Certificates, now: datetime) -> bytes:
     """
     leaf = x509.load_pem_x509_certificate(found.served.certificate)
     authorities = x509.load_pem_x509_certificates(found.bundle)
-    kept = [ca for ca in authorities if ca in authorities[-2:] or _made(ca, leaf)]
+    kept = [ca for ca in authorities if ca in authorities[-2:] or _signed(ca, leaf)]
     return b"".join(_pem(ca) for ca in kept if ca.not_valid_after_utc > now)
 
 
-def _made(ca: x509.Certificate, leaf: x509.Certificate) -> bool:
+def _signed(ca: x509.Certificate, leaf: x509.Certificate) -> bool:
     try:
         leaf.verify_directly_issued_by(ca)
     except (InvalidSignature, ValueError, TypeError):

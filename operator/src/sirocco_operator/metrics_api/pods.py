@@ -8,14 +8,14 @@ from sirocco_operator.children.labels import MODEL_LABEL
 from sirocco_operator.children.pod.command import PORT
 from sirocco_operator.children.pod.probes import PORT_NAME
 from sirocco_operator.controller.store import Key, Store
-from sirocco_operator.metrics_api.documents import Problem
+from sirocco_operator.metrics_api.documents import HttpError
 from sirocco_operator.metrics_api.scraper import Target, target_url
 from sirocco_operator.metrics_api.selectors import Requirement, only_value
 from sirocco_operator.reconcile.master_secret import internal_key
 from sirocco_operator.status import pods
 
 
-class Pods:
+class ReadyPods:
     """The Ready pods of models."""
 
     def __init__(
@@ -26,9 +26,9 @@ class Pods:
         self._master = master
 
     def models(self, namespace: str, selector: tuple[Requirement, ...]) -> Sequence[Key]:
-        """The models of a namespace whose pods a selector may choose; raises Problem."""
+        """The models of a namespace whose pods a selector may choose; raises HttpError."""
         if not self._synced():
-            raise Problem(503, "the operator has just begun, and does not know all pods yet: ask again")
+            raise HttpError(503, "the operator has just begun, and does not know all pods yet: ask again")
         name = only_value(selector, MODEL_LABEL)
         if name is not None:
             return [Key(namespace, name)]

@@ -5,13 +5,13 @@ from enum import Enum, auto
 from typing import Final
 
 from sirocco_operator.children.metrics import Metric
-from sirocco_operator.metrics_api.documents import GROUP, GROUP_VERSION, Problem
+from sirocco_operator.metrics_api.documents import GROUP, GROUP_VERSION, HttpError
 
 # What the API server has for "all of them" in the place of a name.
 ALL: Final = "*"
 
 
-class Document(Enum):
+class DiscoveryDocument(Enum):
     """The documents that are the same for everyone."""
 
     GROUPS = auto()
@@ -20,7 +20,7 @@ class Document(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class MetricRequest:
     """A figure of one pod of a namespace, or of all of them."""
 
     namespace: str
@@ -28,10 +28,12 @@ class Question:
     metric: Metric
 
 
+Requested = DiscoveryDocument | MetricRequest
+
 _DOCUMENTS: Final = {
-    "/apis": Document.GROUPS,
-    f"/apis/{GROUP}": Document.GROUP,
-    f"/apis/{GROUP_VERSION}": Document.RESOURCES,
+    "/apis": DiscoveryDocument.GROUPS,
+    f"/apis/{GROUP}": DiscoveryDocument.GROUP,
+    f"/apis/{GROUP_VERSION}": DiscoveryDocument.RESOURCES,
 }
 _HEALTH: Final = frozenset({"/healthz", "/livez", "/readyz"})
 
@@ -41,23 +43,23 @@ def is_health(method: str, path: str) -> bool:
     return method in ("GET", "HEAD") and path in _HEALTH
 
 
-def route(method: str, path: str) -> Document | Question:
-    """What a request asks for; raises Problem."""
+def route(method: str, path: str) -> Requested:
+    """What a request asks for; raises HttpError."""
     found = _find(path.rstrip("/"))
     if method != "GET":
-        raise Problem(405, f"{method} is not served here: figures are read with GET")
+        raise HttpError(405, f"{method} is not served here: figures are read with GET")
     return found
 
 
-def _find(path: str) -> Document | Question:
+def _find(path: str) -> Requested:
     if path in _DOCUMENTS:
         return _DOCUMENTS[path]
     match path.removeprefix(f"/apis/{GROUP_VERSION}/").split("/"):
         case ["namespaces", namespace, "pods", pod, name] if namespace and pod:
             if name not in frozenset(Metric):
                 names = ", ".join(Metric)
-                raise Problem(404, f"there is no metric {name} for pods: the metrics are {names}")
-            return Question(namespace, pod, Metric(name))
-    raise Problem(
+                raise HttpError(404, f"there is no metric {name} for pods: the metrics are {names}")
+            return MetricRequest(namespace, pod, Metric(name))
+    raise HttpError(
         404, f"the server could not find {path or '/'}: it serves metrics of pods in {GROUP_VERSION}"
     )

@@ -13,7 +13,7 @@ import aiohttp
 
 from sirocco_operator.children.metrics import Metric
 from sirocco_operator.controller.store import Key
-from sirocco_operator.metrics_api.figures import SERIES, WINDOW_SECONDS, History, figures, read
+from sirocco_operator.metrics_api.figures import SERIES, WINDOW_SECONDS, History, figures, parse_exposition
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +22,9 @@ KEPT_SECONDS: Final = 5.0
 # A pod that has not answered by then is missing.
 DEADLINE_SECONDS: Final = 3.0
 # Pods that are asked at the same time, of all models together.
-_AT_ONCE: Final = 128
+_MAX_CONNECTIONS: Final = 128
 # The series asked for are a kilobyte, vLLM's whole exposition is some hundred.
-_MOST_BYTES: Final = 4 * 1024 * 1024
+_MAX_BYTES: Final = 4 * 1024 * 1024
 
 
 class ScrapeRecorder(Protocol):
@@ -81,14 +81,14 @@ class Scraper:
         self._clock = clock
         self._readings: dict[Key, Reading] = {}
         self._histories: dict[Key, dict[str, History]] = {}
-        self._flights: dict[Key, asyncio.Task[Reading]] = {}
+        self._running_scrapes: dict[Key, asyncio.Task[Reading]] = {}
         self._http: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
         """End what is under way, and the connections."""
-        for flight in self._flights.values():
-            flight.cancel()
-        await asyncio.gather(*self._flights.values(), return_exceptions=True)
+        for scrape in self._running_scrapes.values():
+            scrape.cancel()
+        await asyncio.gather(*self._running_scrapes.values(), return_exceptions=True)
         if self._http is not None:
             await self._http.close()
 
@@ -97,46 +97,46 @@ class Scraper:
         kept = self._readings.get(model)
         if kept is not None and self._clock() - kept.taken_at <= KEPT_SECONDS:
             return kept
-        flight = self._flights.get(model)
-        if flight is None:
-            flight = asyncio.create_task(self._scrape(model), name=f"scrape {model}")
-            self._flights[model] = flight
-            flight.add_done_callback(partial(self._landed, model))
+        scrape = self._running_scrapes.get(model)
+        if scrape is None:
+            scrape = asyncio.create_task(self._scrape(model), name=f"scrape {model}")
+            self._running_scrapes[model] = scrape
+            scrape.add_done_callback(partial(self._finished, model))
         # Who asked first may go away: the others still wait.
-        return await asyncio.shield(flight)
+        return await asyncio.shield(scrape)
 
-    def _landed(self, model: Key, flight: asyncio.Task[Reading]) -> None:
-        self._flights.pop(model, None)
+    def _finished(self, model: Key, scrape: asyncio.Task[Reading]) -> None:
+        self._running_scrapes.pop(model, None)
         # Who asked may be gone: then nobody else looks at how it ended.
-        if not flight.cancelled():
-            flight.exception()
+        if not scrape.cancelled():
+            scrape.exception()
 
     async def _scrape(self, model: Key) -> Reading:
-        self._forget()
+        self._drop_unused()
         targets = await self._targets(model)
-        began = self._clock()
-        answers = await asyncio.gather(*(self._ask(target) for target in targets))
-        self._recorder.record_scrape_round(self._clock() - began)
+        started_at = self._clock()
+        answers = await asyncio.gather(*(self._fetch(target) for target in targets))
+        self._recorder.record_scrape_round(self._clock() - started_at)
         known = self._histories.get(model, {})
         histories: dict[str, History] = {}
         pods: list[PodReading] = []
         for target, answer in zip(targets, answers, strict=True):
             before = known.get(target.uid)
             if answer is not None:
-                sample = read(answer, began)
-                history = History(sample) if before is None else before.then(sample)
+                sample = parse_exposition(answer, started_at)
+                history = History(sample) if before is None else before.with_sample(sample)
                 histories[target.uid] = history
                 pods.append(PodReading(target.pod, target.labels, figures(history), history.window_seconds))
             elif before is not None:
                 histories[target.uid] = before
         self._histories[model] = histories
-        self._readings[model] = Reading(began, datetime.now(UTC), pods)
+        self._readings[model] = Reading(started_at, datetime.now(UTC), pods)
         return self._readings[model]
 
-    async def _ask(self, target: Target) -> bytes | None:
+    async def _fetch(self, target: Target) -> bytes | None:
         if self._http is None:
             # No connection is kept: pods close idle ones after 5 s, and HPAs ask every 15 s.
-            connector = aiohttp.TCPConnector(limit=_AT_ONCE, force_close=True, use_dns_cache=False)
+            connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, force_close=True, use_dns_cache=False)
             self._http = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         # Packing a kilobyte costs the pod more than it saves.
         headers = {"Accept-Encoding": "identity"}
@@ -154,7 +154,7 @@ class Scraper:
                 elif response.status != 200:
                     result = "unreadable"
                 else:
-                    answer = await _bounded(response)
+                    answer = await _read_bounded(response)
                     result = "unreadable" if answer is None else "ok"
         except TimeoutError:
             result = "late"
@@ -164,7 +164,7 @@ class Scraper:
         self._recorder.record_scrape(result)
         return answer
 
-    def _forget(self) -> None:
+    def _drop_unused(self) -> None:
         """Drop what is kept of models that nobody asks about any more."""
         oldest = self._clock() - WINDOW_SECONDS
         for model in [model for model, reading in self._readings.items() if reading.taken_at < oldest]:
@@ -179,12 +179,12 @@ def target_url(address: str, port: int) -> str:
     return f"http://{host}:{port}/metrics?{query}"
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
+async def _read_bounded(response: aiohttp.ClientResponse) -> bytes | None:
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():
         size += len(part)
-        if size > _MOST_BYTES:
+        if size > _MAX_BYTES:
             return None
         parts.append(part)
     return b"".join(parts)
