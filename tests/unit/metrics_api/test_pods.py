@@ -107,10 +107,8 @@ def test_a_pod_with_keys_is_scraped_with_the_models_internal_key() -> None:
     world.add_pod("open", "mistral")
     world.add_pod("with-keys", "mistral", spec={"volumes": [volume]})
     key = internal_key(MASTER, Key("models", "mistral"), "uid-mistral")
-    assert [(pod, used) for pod, _, used in world.targets("mistral")] == [
-        ("open", None),
-        ("with-keys", key),
-    ]
+    used = [(pod, sent) for pod, _, sent in world.targets("mistral")]
+    assert used == [("open", None), ("with-keys", key)]
 
 
 def test_a_pod_with_an_ipv6_address_is_scraped() -> None:

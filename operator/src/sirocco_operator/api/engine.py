@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sirocco_operator.api.base import ApiModel
-from sirocco_operator.api.crd.rules import map_by, with_rules
+from sirocco_operator.api.crd.rules import map_keyed_by, with_rules
 from sirocco_operator.api.engine_env import ENVIRONMENT_RULES
 from sirocco_operator.api.engine_flags import ARGUMENT_RULES, ARGUMENTS_RULES
 
@@ -102,5 +102,5 @@ class Engine(ApiModel):
         default=(),
         max_length=64,
         description="More environment of the engine; what the operator sets is refused.",
-        json_schema_extra=with_rules(*ENVIRONMENT_RULES, **map_by("name")),
+        json_schema_extra=with_rules(*ENVIRONMENT_RULES, **map_keyed_by("name")),
     )

@@ -12,8 +12,8 @@ from typing import Final
 from sirocco_operator.api.crd.rules import Rule
 
 # A flag without its value, as it is written and as vLLM's parser reads it.
-_GIVEN: Final = "self.find('^--?[^=.+ ]*')"
-_NAME: Final = f"{_GIVEN}.replace('_', '-').replace('--no-', '--')"
+_WRITTEN_FLAG: Final = "self.find('^--?[^=.+ ]*')"
+_PARSED_FLAG: Final = f"{_WRITTEN_FLAG}.replace('_', '-').replace('--no-', '--')"
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class OwnedFlags:
 
     def rule(self) -> Rule:
         """The rule on one item of `engine.args`."""
-        owned = f"[{', '.join(_quote(name) for name in self.names)}].exists(o, o.startsWith({_NAME}))"
+        owned = f"[{', '.join(_quote(name) for name in self.names)}].exists(o, o.startsWith({_PARSED_FLAG}))"
         # argparse takes the value of a one-letter flag in the same word: -qawq.
         for letter in (name for name in self.names if len(name) == 2):
             owned += f" || self.startsWith({_quote(letter)})"
@@ -34,7 +34,7 @@ class OwnedFlags:
         return Rule(
             f"!self.matches('^-.') || !({owned})",
             f"engine.args may not set flags of the operator {sentence}",
-            f"'engine.args may not set ' + {_GIVEN} + {_quote(' ' + sentence)}",
+            f"'engine.args may not set ' + {_WRITTEN_FLAG} + {_quote(' ' + sentence)}",
         )
 
 

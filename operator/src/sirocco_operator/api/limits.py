@@ -6,10 +6,10 @@ from pydantic import Field
 
 from sirocco_operator.api.base import ApiModel
 
-_MOST_TOKENS: Final = 10_000_000
-_MOST_REQUESTS: Final = 1_000_000
+_MAX_TOKENS: Final = 10_000_000
+_MAX_REQUESTS: Final = 1_000_000
 _GIBIBYTE: Final = 1024**3
-_DAY: Final = 86_400
+_DAY_SECONDS: Final = 86_400
 
 
 class AnswerCache(ApiModel):
@@ -21,7 +21,7 @@ class AnswerCache(ApiModel):
         le=64 * _GIBIBYTE,
         description="Most bytes of answers in each pod's memory.",
     )
-    seconds: int = Field(default=300, ge=1, le=30 * _DAY, description="How long an answer is kept.")
+    seconds: int = Field(default=300, ge=1, le=30 * _DAY_SECONDS, description="How long an answer is kept.")
 
 
 class Limits(ApiModel):
@@ -34,25 +34,25 @@ class Limits(ApiModel):
     prompt_tokens: int | None = Field(
         default=None,
         ge=1,
-        le=_MOST_TOKENS,
+        le=_MAX_TOKENS,
         description="Longest prompt, in tokens. Default: what engine.maxModelLen leaves room for.",
     )
     new_tokens: int | None = Field(
         default=None,
         ge=1,
-        le=_MOST_TOKENS,
+        le=_MAX_TOKENS,
         description="Most tokens that a request may ask to be generated for a prompt. Default: as above.",
     )
     in_flight: int | None = Field(
         default=None,
         ge=1,
-        le=_MOST_REQUESTS,
+        le=_MAX_REQUESTS,
         description="Most requests that are served at a time; more wait in a queue. Default: no limit.",
     )
     queue: int = Field(
         default=256,
         ge=0,
-        le=_MOST_REQUESTS,
+        le=_MAX_REQUESTS,
         description="Most requests that wait beyond inFlight, fairly by key; more are answered 429.",
     )
     queue_seconds: int = Field(

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from sirocco_operator.api.base import ApiModel
-from sirocco_operator.api.crd.rules import Rule, map_by, with_rules
+from sirocco_operator.api.crd.rules import Rule, map_keyed_by, with_rules
 from sirocco_operator.api.security import PodSecurityContext
 
 
@@ -204,7 +204,7 @@ class PodFields(ApiModel):
         default=(),
         max_length=16,
         description="Secrets for pulling images.",
-        json_schema_extra=map_by("name"),
+        json_schema_extra=map_keyed_by("name"),
     )
     volumes: tuple[Volume, ...] = Field(
         default=(),
@@ -216,14 +216,14 @@ class PodFields(ApiModel):
                 f"volumes may not be named {', '.join(OPERATOR_VOLUMES)}, which the operator makes: "
                 "choose another name, also in volumeMounts",
             ),
-            **map_by("name"),
+            **map_keyed_by("name"),
         ),
     )
     volume_mounts: tuple[VolumeMount, ...] = Field(
         default=(),
         max_length=32,
         description="Where those volumes appear in the engine's container.",
-        json_schema_extra=map_by("mountPath"),
+        json_schema_extra=map_keyed_by("mountPath"),
     )
     pod_security_context: PodSecurityContext | None = Field(
         default=None, description="Users and groups, set over the pod's restricted security context."

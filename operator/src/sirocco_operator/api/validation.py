@@ -48,15 +48,15 @@ def problems(document: object) -> list[str]:
     """Every reason to refuse the document, as `path: sentence`; empty when it would be accepted."""
     if not isinstance(document, Mapping):
         return ["the document is not an object: write apiVersion, kind, metadata and spec"]
-    head = list(_wrong_head(document))
-    if head:
-        return head
+    header = list(_header_problems(document))
+    if header:
+        return header
     schema = _schema()
     resource = {key: document[key] for key in ("apiVersion", "kind", "spec") if key in document}
     found = list(_unknown_fields(document, schema, ""))
     resource = _with_defaults(resource, schema)
     resource["metadata"] = {"name": document["metadata"]["name"]}
-    found += _misfits(resource)
+    found += _schema_problems(resource)
     found += _duplicates(resource, schema, "")
     # As the API server: rules read fields, so they are checked once the fields have their types.
     return found or [f"{path}: {message}" for path, message in broken_rules(resource, schema)]
@@ -67,7 +67,7 @@ def _schema() -> dict[str, Any]:
     return resource_schema()
 
 
-def _wrong_head(document: Mapping[str, Any]) -> Iterator[str]:
+def _header_problems(document: Mapping[str, Any]) -> Iterator[str]:
     if document.get("apiVersion") != API_VERSION:
         yield f"apiVersion: is {document.get('apiVersion')!r}: write {API_VERSION}"
     if document.get("kind") != KIND:
@@ -123,7 +123,7 @@ def _with_defaults(value: Any, schema: Schema) -> Any:
     }
 
 
-def _misfits(resource: Mapping[str, Any]) -> Iterator[str]:
+def _schema_problems(resource: Mapping[str, Any]) -> Iterator[str]:
     """What the structural schema says; OpenAPI 3.0's keywords that it uses are JSON Schema draft 4's."""
     validator = jsonschema.Draft4Validator(_schema())
     for error in sorted(
@@ -146,9 +146,9 @@ def _sentence(error: jsonschema.ValidationError) -> str:
         case "enum":
             return f"is {given!r}: choose one of {', '.join(map(str, limit))}"
         case "type":
-            return f"is {_name_of(given)}: write {_TYPE_NAMES.get(limit, limit)}"
+            return f"is {_describe(given)}: write {_TYPE_NAMES.get(limit, limit)}"
         case "anyOf":
-            return f"is {_name_of(given)}: write a whole number or a string, e.g. 4 or 500m or 16Gi"
+            return f"is {_describe(given)}: write a whole number or a string, e.g. 4 or 500m or 16Gi"
         case "minimum" if schema.get("exclusiveMinimum"):
             return f"is {given}: must be greater than {limit}"
         case "minimum":
@@ -177,7 +177,7 @@ _TYPE_NAMES: Final = {
 }
 
 
-def _name_of(value: object) -> str:
+def _describe(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, list):

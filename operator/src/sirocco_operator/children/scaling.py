@@ -19,7 +19,7 @@ _DEFAULT_BATCH: Final = 256
 # Share of the batch at which another replica is asked for. The rest is room for what arrives in the minutes
 # until it serves. Of the shares tried on bursty traffic (docs/measurements.md) the highest at which a rising
 # day's traffic does not wait.
-_BATCH_SHARE: Final = 0.6
+_TARGET_SHARE_OF_BATCH: Final = 0.6
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,14 @@ def targets(model: InferenceModel, autoscaling: Autoscaling) -> tuple[Target, ..
         (Metric.KV_CACHE, given.kv_cache_utilization),
     )
     chosen = tuple(Target(metric, value) for metric, value in named if value is not None)
-    return chosen or (Target(Metric.IN_FLIGHT, in_flight_by_default(model)),)
+    return chosen or (Target(Metric.IN_FLIGHT, default_in_flight(model)),)
 
 
-def in_flight_by_default(model: InferenceModel) -> int:
+def default_in_flight(model: InferenceModel) -> int:
     """60 % of the requests that a replica serves at a time: its batch, or limits.inFlight where lower."""
     batch = model.spec.engine.max_num_seqs or _DEFAULT_BATCH
-    at_a_time = min(batch, model.spec.limits.in_flight or batch)
-    return max(1, math.floor(at_a_time * _BATCH_SHARE))
+    concurrent = min(batch, model.spec.limits.in_flight or batch)
+    return max(1, math.floor(concurrent * _TARGET_SHARE_OF_BATCH))
 
 
 def behavior(autoscaling: Autoscaling) -> dict[str, Any]:
@@ -79,13 +79,13 @@ def behavior(autoscaling: Autoscaling) -> dict[str, Any]:
     down: everything after five minutes).
     """
     return {
-        "scaleUp": _rules(
+        "scaleUp": _scaling_rules(
             autoscaling.behavior.scale_up,
             window=0,
             select="Max",
             policies=(("Percent", 100, 180), ("Pods", 4, 180)),
         ),
-        "scaleDown": _rules(
+        "scaleDown": _scaling_rules(
             autoscaling.behavior.scale_down,
             window=600,
             select="Max",
@@ -94,15 +94,16 @@ def behavior(autoscaling: Autoscaling) -> dict[str, Any]:
     }
 
 
-def _rules(
+def _scaling_rules(
     given: ScalingRules, *, window: int, select: str, policies: tuple[tuple[str, int, int], ...]
 ) -> dict[str, Any]:
-    own = tuple((str(policy.type), policy.value, policy.period_seconds) for policy in given.policies)
+    chosen = tuple((str(policy.type), policy.value, policy.period_seconds) for policy in given.policies)
     seconds = given.stabilization_window_seconds
     return {
         "stabilizationWindowSeconds": window if seconds is None else seconds,
         "selectPolicy": str(given.select_policy or select),
         "policies": [
-            {"type": kind, "value": value, "periodSeconds": period} for kind, value, period in own or policies
+            {"type": kind, "value": value, "periodSeconds": period}
+            for kind, value, period in chosen or policies
         ],
     }

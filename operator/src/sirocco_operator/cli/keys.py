@@ -25,8 +25,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _INTERNAL: Final = "internal"
 # What `servedNames` may hold.
 _MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}")
-_MOST_REQUESTS: Final = 10**9
-_MOST_TOKENS: Final = 10**12
+_MAX_REQUESTS: Final = 10**9
+_MAX_TOKENS: Final = 10**12
 _DEFAULT_SECRET: Final = "model-keys"  # noqa: S105 - a Secret's name
 
 _DESCRIPTION: Final = """\
@@ -123,13 +123,13 @@ def add_parser(commands: _Commands) -> None:
     creating.add_argument(
         "--requests-per-minute",
         metavar="N",
-        type=_up_to(_MOST_REQUESTS),
+        type=_up_to(_MAX_REQUESTS),
         help="most requests a minute, in each pod (default: unlimited)",
     )
     creating.add_argument(
         "--tokens-per-minute",
         metavar="N",
-        type=_up_to(_MOST_TOKENS),
+        type=_up_to(_MAX_TOKENS),
         help="most tokens of prompts and answers a minute, in each pod (default: unlimited)",
     )
     creating.add_argument(

@@ -26,7 +26,7 @@ class ModelState:
         if autoscaling is None:
             return self.model.spec.replicas
         replicas = ((self.observed.deployment or {}).get("spec") or {}).get("replicas")
-        return autoscaling.held(autoscaling.min_replicas if replicas is None else int(replicas))
+        return autoscaling.clamp(autoscaling.min_replicas if replicas is None else int(replicas))
 
     @cached_property
     def live_pods(self) -> tuple[Manifest, ...]:

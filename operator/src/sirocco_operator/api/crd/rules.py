@@ -33,7 +33,7 @@ def with_rules(*rules: Rule, **schema: Any) -> dict[str, Any]:
     return {**schema, "x-kubernetes-validations": [rule.as_validation() for rule in rules]}
 
 
-def map_by(key: str) -> dict[str, Any]:
+def map_keyed_by(key: str) -> dict[str, Any]:
     """Schema keys of a list whose items a field tells apart: no two alike, and appliers own items."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
 
@@ -45,7 +45,7 @@ PORT_NUMBER: Final = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{
 UNIQUE: Final[dict[str, Any]] = {"x-kubernetes-list-type": "set"}
 
 
-def check_bounds(schema: Mapping[str, Any], path: str) -> None:
+def require_bounds(schema: Mapping[str, Any], path: str) -> None:
     """Raise ValueError for a string, list or map without a bound: rules over it would cost too much."""
     kind = schema.get("type")
     if kind == "string" and "enum" not in schema and "format" not in schema and "maxLength" not in schema:
@@ -53,10 +53,10 @@ def check_bounds(schema: Mapping[str, Any], path: str) -> None:
     if kind == "array":
         if "maxItems" not in schema:
             raise ValueError(f"{path}: give the list a max_length")
-        check_bounds(schema["items"], f"{path}[]")
+        require_bounds(schema["items"], f"{path}[]")
     if isinstance(values := schema.get("additionalProperties"), Mapping):
         if "maxProperties" not in schema:
             raise ValueError(f"{path}: give the map a max_length")
-        check_bounds(values, f"{path}{{}}")
+        require_bounds(values, f"{path}{{}}")
     for name, child in schema.get("properties", {}).items():
-        check_bounds(child, f"{path}.{name}")
+        require_bounds(child, f"{path}.{name}")

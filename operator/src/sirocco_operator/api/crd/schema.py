@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sirocco_operator.api.crd.rules import check_bounds
+from sirocco_operator.api.crd.rules import require_bounds
 
 Schema = dict[str, Any]
 
@@ -21,7 +21,7 @@ def structural_schema(model: type[BaseModel]) -> Schema:
     """The schema as a CRD may hold it; raises ValueError for a string, list or map without a bound."""
     document = model.model_json_schema(by_alias=True)
     schema = _structural(document, document.get("$defs", {}))
-    check_bounds(schema, model.__name__)
+    require_bounds(schema, model.__name__)
     return schema
 
 

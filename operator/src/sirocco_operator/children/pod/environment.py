@@ -14,7 +14,7 @@ POD_NAME: Final = "SIROCCO_POD_NAME"
 
 def engine_environment(model: InferenceModel) -> list[dict[str, Any]]:
     """The user's variables and ours; ours win."""
-    ours = {
+    operator_variables = {
         "VLLM_PLUGINS": "sirocco",
         "SIROCCO_SERVING_CONFIG": f"{SERVING_PATH}/{FILE_NAME}",
         "VLLM_ENGINE_READY_TIMEOUT_S": str(STARTUP_BUDGET),
@@ -24,9 +24,9 @@ def engine_environment(model: InferenceModel) -> list[dict[str, Any]]:
     }
     if model.spec.device is Device.CPU:
         # Binding threads to cores needs the node's topology, which a pod may not read.
-        ours["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
-    plain = as_list({**_tracing(model), **users_environment(model), **ours})
-    return [*_from_elsewhere(model), *plain]
+        operator_variables["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
+    literal = variables_list({**_tracing(model), **user_environment(model), **operator_variables})
+    return [*_kubelet_variables(model), *literal]
 
 
 def _tracing(model: InferenceModel) -> dict[str, str]:
@@ -45,7 +45,7 @@ def _tracing(model: InferenceModel) -> dict[str, str]:
     }
 
 
-def _from_elsewhere(model: InferenceModel) -> list[dict[str, Any]]:
+def _kubelet_variables(model: InferenceModel) -> list[dict[str, Any]]:
     """What only the kubelet knows of a traced pod: its name, and what its collector asks for."""
     if model.spec.tracing is None:
         return []
@@ -57,11 +57,11 @@ def _from_elsewhere(model: InferenceModel) -> list[dict[str, Any]]:
     return found
 
 
-def users_environment(model: InferenceModel) -> dict[str, str]:
+def user_environment(model: InferenceModel) -> dict[str, str]:
     """The variables of `engine.env` by name; of two with one name the last counts."""
     return {variable.name: variable.value for variable in model.spec.engine.env}
 
 
-def as_list(environment: dict[str, str]) -> list[dict[str, Any]]:
+def variables_list(environment: dict[str, str]) -> list[dict[str, Any]]:
     """Variables as a container lists them; an empty value is left out, as the API server does."""
     return [{"name": name, **({"value": value} if value else {})} for name, value in environment.items()]

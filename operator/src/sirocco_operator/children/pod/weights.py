@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sirocco_operator.api.model_source import ClaimSource, HubSource, ImageSource, parse_uri
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.pod.environment import as_list, users_environment
+from sirocco_operator.children.pod.environment import user_environment, variables_list
 from sirocco_operator.children.pod.security import container_security_context
 from sirocco_operator.children.pod.volumes import PodVolume, cache, tmp
 from sirocco_operator.settings import Settings
@@ -78,8 +78,8 @@ def _downloaded(source: HubSource, model: InferenceModel, settings: Settings, im
 def _download_environment(model: InferenceModel) -> dict[str, Any]:
     """The Secret's keys here and nowhere else; the user's variables too, for a proxy or a mirror."""
     environment: dict[str, Any] = {}
-    if variables := users_environment(model):
-        environment["env"] = as_list(variables)
+    if variables := user_environment(model):
+        environment["env"] = variables_list(variables)
     if model.spec.model.secret_name is not None:
         environment["envFrom"] = [{"secretRef": {"name": model.spec.model.secret_name}}]
     return environment
