@@ -11,11 +11,12 @@ import re
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import yaml
 
 from sirocco_operator.api.pod import DNS_SUBDOMAIN
+from sirocco_operator.cli.commands import Commands
 
 PREFIX: Final = "sk-sirocco-"
 # 256 bits: such a key cannot be guessed, so that a plain hash of it gives nothing away.
@@ -42,13 +43,6 @@ examples:
     | kubectl apply --server-side --force-conflicts --field-manager=sirocco-key-alice -f -
   sirocco keys create ci --models mistral --requests-per-minute 60 --tokens-per-minute 20000 > ci.yaml
   kubectl patch secret model-keys -n models -p '{"data": {"alice": null}}'     # revokes alice's"""
-
-
-class _Commands(Protocol):
-    """What argparse gives to add commands to."""
-
-    def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:
-        """A new command's parser."""
 
 
 def new_key() -> str:
@@ -100,7 +94,7 @@ def create(options: argparse.Namespace) -> str:
     return f"# {command}\n{yaml.safe_dump(wanted, sort_keys=False, width=100_000)}"
 
 
-def add_parser(commands: _Commands) -> None:
+def add_parser(commands: Commands) -> None:
     """Add `keys` and what is below it to the command line."""
     group = commands.add_parser("keys", help="make keys for the clients of models")
     creating = group.add_subparsers(required=True, metavar="COMMAND").add_parser(
