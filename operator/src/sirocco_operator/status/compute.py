@@ -1,4 +1,4 @@
-"""The whole `.status` of an InferenceModel."""
+"""Computes the whole `.status` of an InferenceModel."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -39,9 +39,9 @@ KEPT_WHEN_INVALID = (
 def compute(
     model: InferenceModel, observed: Observed, previous: Mapping[str, Any], now: str
 ) -> dict[str, Any]:
-    """The new status; `previous` is the one that the resource carries, `now` a time as RFC 3339.
+    """The new status; `previous` is the one that the resource carries, `now` an RFC 3339 time.
 
-    The same observation gives the same status, whatever the time.
+    The same observation always gives the same status: `now` only dates a change.
     """
     state = ModelState(model, observed)
     finding = first_finding(state)
@@ -64,7 +64,7 @@ def compute(
         if scaling.desired_replicas:
             status["desiredReplicas"] = scaling.desired_replicas
     status["conditions"] = _with_times(conditions, model.metadata.generation, previous, now)
-    # A Service of our name that is not ours leads elsewhere.
+    # Another owner's Service of this name leads elsewhere.
     if not any(refusal.kind == "Service" for refusal in observed.refusals):
         status["endpoint"] = f"http://{name}.{namespace}.svc"
     return status
@@ -73,13 +73,13 @@ def compute(
 def invalid(
     metadata: Mapping[str, Any], message: str, previous: Mapping[str, Any], now: str
 ) -> dict[str, Any]:
-    """The status of a resource that does not parse; its children, and what was said of them, stay.
+    """The status of a resource that does not parse; its children stay, and so does what described them.
 
-    `metadata` is the resource's own, `message` names the wrong fields.
+    `metadata` is the resource's own. `message` names the wrong fields.
     """
     finding = Finding.of(Reason.INVALID_SPEC, quotation(message))
     generation = int(metadata.get("generation") or 0)
-    # What served before goes on serving, unobserved.
+    # Pods that served before go on serving, but nobody observes them.
     ready = "Unknown" if previous.get("readyReplicas") else "False"
     scaling = [each for each in previous.get("conditions") or () if each.get("type") == SCALING_ACTIVE]
     kept = {key: previous[key] for key in KEPT_WHEN_INVALID if key in previous}

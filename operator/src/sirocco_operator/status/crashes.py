@@ -1,7 +1,7 @@
-"""Why the engine ended, from what its container last said.
+"""Why the engine ended, from its container's termination message.
 
-The texts are vLLM 0.32's, read in its source; the kubelet keeps the last 2 KiB of a failed container's log
-unless the process left a termination message.
+The patterns match messages of vLLM 0.32, taken from its source. The kubelet keeps the last 2 KiB of a failed
+container's log unless the process wrote a termination message.
 """
 
 import re
@@ -18,7 +18,7 @@ from sirocco_operator.status.reasons import Reason
 
 
 def ended_engines(state: ModelState) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
-    """Pods whose engine ended and has not come up again, with how it ended."""
+    """Pods whose engine ended and has not started again since, each with its last termination."""
     for pod in state.unready_pods:
         ended = pods.termination(pod, ENGINE_CONTAINER)
         if ended and not pods.has_started(pod):
@@ -26,7 +26,7 @@ def ended_engines(state: ModelState) -> Iterator[tuple[Manifest, Mapping[str, An
 
 
 def log_matches(pattern: str) -> Detect:
-    """An engine that ended with a line in which the pattern is found."""
+    """Detects an engine whose last log lines match the pattern."""
     wanted = re.compile(pattern)
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
@@ -40,7 +40,7 @@ def log_matches(pattern: str) -> Detect:
 
 
 def out_of_memory(state: ModelState) -> Mapping[str, str] | None:
-    """An engine, or a process of its, that the kernel killed."""
+    """Detects an engine that the kernel killed for its memory."""
     for pod, ended in ended_engines(state):
         if ended.get("reason") == "OOMKilled":
             limit = pods.memory_limit(pod)
@@ -49,7 +49,7 @@ def out_of_memory(state: ModelState) -> Mapping[str, str] | None:
 
 
 def killed_by(probe: str) -> Detect:
-    """An engine that the kubelet killed because that probe failed."""
+    """Detects an engine that the kubelet killed because this probe failed."""
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
         for pod, ended in ended_engines(state):
@@ -66,7 +66,7 @@ def killed_by(probe: str) -> Detect:
 
 
 def crashed(state: ModelState) -> Mapping[str, str] | None:
-    """Any other end."""
+    """Detects any other end of the engine."""
     for _, ended in ended_engines(state):
         line = cause_line(str(ended.get("message", "")))
         return {"line": f"exit code {ended.get('exitCode', 0)}{', ' if line else ''}{line}"}
@@ -74,7 +74,7 @@ def crashed(state: ModelState) -> Mapping[str, str] | None:
 
 
 def stopped_answering(state: ModelState) -> Mapping[str, str] | None:
-    """An engine that came up and then failed its readiness probe."""
+    """Detects an engine that started and then failed its readiness probe."""
     for pod in state.unready_pods:
         if not pods.has_started(pod):
             continue

@@ -1,4 +1,4 @@
-"""The init container that fetches hf:// weights."""
+"""Detectors for the init container that downloads hf:// weights."""
 
 import re
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from sirocco_operator.status.messages import byte_size, cause_line
 from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import Reason
 
-# `sirocco_serving.download` ends with this line on stderr; its sentence is written for users.
+# The last line of `sirocco_serving.download` on stderr; its sentence is written for users.
 ERROR_LINE = re.compile(r"sirocco download: ([a-z-]+): (.+)")
 
 
 def download_failed(codes: frozenset[str] = frozenset()) -> Detect:
-    """A download that ended with one of those codes, or in any way when none is given."""
+    """Detects a download that failed with one of these codes; without codes, with any."""
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
         for pod in state.unready_pods:
-            # A restarted download that reports bytes again is on its way.
+            # A restarted download that reports bytes again makes progress.
             if pods.name(pod) in state.observed.downloads and pods.is_running(pod, DOWNLOAD_CONTAINER):
                 continue
             ended = pods.termination(pod, DOWNLOAD_CONTAINER)
@@ -38,7 +38,7 @@ def download_failed(codes: frozenset[str] = frozenset()) -> Detect:
 
 
 def downloading(state: ModelState) -> Mapping[str, str] | None:
-    """The pod whose download is least advanced, of those whose downloader runs."""
+    """Detects running downloads, and reports the one that is least advanced."""
     running = [pod for pod in state.unready_pods if pods.is_running(pod, DOWNLOAD_CONTAINER)]
     if not running:
         return None

@@ -1,4 +1,4 @@
-"""Pods that the kubelet threw out."""
+"""Detectors for evicted pods."""
 
 import re
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
 
-# A Deployment replaces an evicted pod at once; a pod created later was made for another cause.
+# A Deployment replaces an evicted pod at once; a pod created later has another cause.
 REPLACEMENT_WITHIN = timedelta(minutes=10)
 
 
 def evicted(pattern: str = "") -> Detect:
-    """An eviction whose message the pattern is found in, and whose replacement does not serve yet."""
+    """Detects an eviction whose message matches the pattern, until its replacement serves."""
     wanted = re.compile(pattern)
 
     def detect(state: ModelState) -> Mapping[str, str] | None:

@@ -1,4 +1,4 @@
-"""Images that cannot be pulled, or that are not ours to run."""
+"""Detectors for images that cannot be pulled or cannot serve."""
 
 import re
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ PULL_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "ImageInspectError
 NO_LAYER = r"No module named '?sirocco_serving|exec: \\?\"(vllm|python3)\\?\": executable file not found"
 DENIED = r"(?i)pull access denied|unauthorized|authentication required|authorization failed|forbidden"
 NOT_FOUND = r"(?i)not found|manifest unknown|does not exist"
-# What the kubelet says while it waits before the next pull; the cause follows.
+# How the kubelet begins its message between two pulls; the cause follows.
 BACKING_OFF = re.compile(r'^Back-off pulling image "[^"]+": (ErrImagePull: )?')
-# containerd before 2.1 makes a mount without a source of an image volume.
+# containerd before 2.1 turns an image volume into a mount without a source.
 NO_IMAGE_VOLUME = r"mkdir \"\": |mkdir : no such file"
 
 
 def container_waits(reasons: frozenset[str], pattern: str = "") -> Detect:
-    """A container that waits for one of those reasons with a message in which the pattern is found."""
+    """Detects a container that waits for one of these reasons, with a message that matches the pattern."""
     wanted = re.compile(pattern)
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
@@ -39,7 +39,7 @@ def container_waits(reasons: frozenset[str], pattern: str = "") -> Detect:
 
 
 def lacks_serving_layer(state: ModelState) -> Mapping[str, str] | None:
-    """An image in which our package, or vLLM, is not found."""
+    """Detects an image without the serving layer, or without vLLM."""
     for pod in state.unready_pods:
         for container in (DOWNLOAD_CONTAINER, ENGINE_CONTAINER):
             ended = pods.termination(pod, container) or {}
@@ -51,7 +51,7 @@ def lacks_serving_layer(state: ModelState) -> Mapping[str, str] | None:
 
 
 def image_volume_unsupported(state: ModelState) -> Mapping[str, str] | None:
-    """A node whose container runtime cannot mount the model's image."""
+    """Detects a node whose container runtime cannot mount the model's image."""
     return (
         container_waits(frozenset({"CreateContainerError"}), NO_IMAGE_VOLUME)(state)
         if _is_image_source(state.model)
@@ -60,7 +60,7 @@ def image_volume_unsupported(state: ModelState) -> Mapping[str, str] | None:
 
 
 def pulling(state: ModelState) -> Mapping[str, str] | None:
-    """A pod whose newest event is the start of a pull."""
+    """Detects a pod whose newest event is the start of an image pull."""
     for pod in state.unready_pods:
         events = state.events_of(pod)
         if (

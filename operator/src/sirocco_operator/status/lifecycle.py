@@ -1,4 +1,4 @@
-"""The states of a model that has no trouble."""
+"""Detectors for the states of a model without a problem, from starting to stopped."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from sirocco_operator.status.reasons import Reason
 
 
 def stopping(state: ModelState) -> Mapping[str, str] | None:
-    """Pods that are left though none is wanted."""
+    """Detects pods that still exist when no replica is wanted."""
     left = [pod for pod in state.observed.pods if not pods.has_finished(pod)]
     if state.wanted_replicas or not left:
         return None
@@ -20,26 +20,26 @@ def stopping(state: ModelState) -> Mapping[str, str] | None:
 
 
 def stopped(state: ModelState) -> Mapping[str, str] | None:
-    """None wanted."""
+    """Detects a model with no wanted replica."""
     return None if state.wanted_replicas else {}
 
 
 def loading(state: ModelState) -> Mapping[str, str] | None:
-    """An engine that runs and does not answer yet."""
+    """Detects an engine that runs but does not answer yet."""
     if any(pods.is_running(pod, ENGINE_CONTAINER) for pod in state.unready_pods):
         return {"model": state.model.spec.model.uri, "serving": state.serving_share}
     return None
 
 
 def ready(state: ModelState) -> Mapping[str, str] | None:
-    """As many serve as are wanted, and the Deployment's controller knows no other wish."""
+    """Detects that all wanted replicas serve and the Deployment's controller has seen the last change."""
     if len(state.serving_pods) < state.wanted_replicas or not state.is_settled:
         return None
     return {"serving": state.serving_share}
 
 
 def starting(state: ModelState) -> Mapping[str, str] | None:
-    """What is left: pods that are not there, or not started."""
+    """Detects every other model: its pods are not created or not started yet."""
     return {"created": str(len(state.current_pods)), "wanted": str(state.wanted_replicas)}
 
 

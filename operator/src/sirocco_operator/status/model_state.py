@@ -14,14 +14,14 @@ QUOTED_NAME = re.compile(r'"([^"]+)"')
 
 @dataclass(frozen=True)
 class ModelState:
-    """A model and what was observed of it."""
+    """A model and its observed objects."""
 
     model: InferenceModel
     observed: Observed
 
     @property
     def wanted_replicas(self) -> int:
-        """How many pods should serve; with autoscaling what the Deployment was last told."""
+        """How many pods should serve; with autoscaling, the Deployment's count within its bounds."""
         autoscaling = self.model.spec.autoscaling
         if autoscaling is None:
             return self.model.spec.replicas
@@ -30,7 +30,7 @@ class ModelState:
 
     @cached_property
     def live_pods(self) -> tuple[Manifest, ...]:
-        """Pods that run or may come to run, by name."""
+        """Pods that run or may still run, sorted by name."""
         alive = (
             pod for pod in self.observed.pods if not pods.has_finished(pod) and not pods.is_terminating(pod)
         )
@@ -38,7 +38,7 @@ class ModelState:
 
     @cached_property
     def revision(self) -> str:
-        """The template hash of the newest ReplicaSet; empty when there is no pod to tell."""
+        """The template hash of the newest ReplicaSet; empty when nothing names it."""
         progressing = pods.condition(self.observed.deployment or {}, "Progressing")
         quoted = QUOTED_NAME.search(str(progressing.get("message", "")))
         if quoted:
@@ -56,22 +56,22 @@ class ModelState:
 
     @cached_property
     def serving_pods(self) -> tuple[Manifest, ...]:
-        """Live pods of any revision that the Service sends requests to."""
+        """Live pods of any revision that receive the Service's requests."""
         return tuple(pod for pod in self.live_pods if pods.is_ready(pod))
 
     @cached_property
     def unready_pods(self) -> tuple[Manifest, ...]:
-        """Live pods of the newest revision that do not serve: where a detector looks."""
+        """Live pods of the newest revision that do not serve; most detectors read these."""
         return tuple(pod for pod in self.current_pods if not pods.is_ready(pod))
 
     @cached_property
     def is_rolling_out(self) -> bool:
-        """Pods of an older revision still serve in place of new ones."""
+        """Whether pods of an older revision still serve."""
         return any(pods.revision(pod) != self.revision for pod in self.serving_pods)
 
     @property
     def is_settled(self) -> bool:
-        """The Deployment's controller has seen the last change, and as many pods as wanted are of it."""
+        """Whether the Deployment's controller has seen the last change and has created every pod for it."""
         deployment = self.observed.deployment or {}
         status = deployment.get("status") or {}
         seen = int((deployment.get("metadata") or {}).get("generation") or 0)
@@ -82,7 +82,7 @@ class ModelState:
 
     @property
     def serving_share(self) -> str:
-        """How many replicas serve, in words."""
+        """How many replicas serve, as a phrase."""
         return f"{min(len(self.serving_pods), self.wanted_replicas)} of {self.wanted_replicas} replicas serve"
 
     def events_of(self, pod: Manifest) -> tuple[Manifest, ...]:

@@ -1,4 +1,4 @@
-"""What a pod mounts or takes its environment from, and is not there."""
+"""Detectors for missing Secrets, volumes and claims of a pod."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ MOUNT_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"
 
 
 def mount_failed(pattern: str) -> Detect:
-    """A pod that is being created, whose newest event is a failed mount in which the pattern is found."""
+    """Detects a new pod whose newest event is a failed mount that matches the pattern."""
     wanted = re.compile(pattern)
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
@@ -24,7 +24,7 @@ def mount_failed(pattern: str) -> Detect:
             if not events or events[-1].get("reason") not in MOUNT_EVENTS:
                 continue
             quote = str(events[-1].get("message", ""))
-            # The kubelet's caches lag behind a fresh object; it tries again by itself.
+            # The kubelet's caches lag behind a new object; it retries by itself.
             if wanted.search(quote) and "failed to sync" not in quote:
                 return {"quote": quote}
         return None
@@ -33,7 +33,7 @@ def mount_failed(pattern: str) -> Detect:
 
 
 def claim_missing(state: ModelState) -> Mapping[str, str] | None:
-    """A claim that the scheduler does not find."""
+    """Detects a PersistentVolumeClaim that the scheduler does not find."""
     for pod in state.unready_pods:
         found = CLAIM.search(str(pods.condition(pod, "PodScheduled").get("message", "")))
         if found:

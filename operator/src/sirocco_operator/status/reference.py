@@ -1,4 +1,4 @@
-"""Writes docs/status.md: every reason, what it means and what to do. Run from the repository's root."""
+"""Writes docs/status.md, the page of all reasons. Run it from the repository's root."""
 
 from pathlib import Path
 

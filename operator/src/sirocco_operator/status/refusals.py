@@ -1,4 +1,4 @@
-"""Children that could not be written, and pods that the API server would not let be created."""
+"""Detectors for children that could not be written and pods that the API server refuses to create."""
 
 import re
 from collections.abc import Mapping
@@ -9,15 +9,15 @@ from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import RefusalCause
 from sirocco_operator.status.reasons import Reason
 
-# The name that a pod would have had is another at each try.
+# The refused pod's name differs at each attempt.
 ATTEMPT = re.compile(r'^pods "[^"]+" is forbidden: ')
 QUOTA = re.compile(r"exceeded quota")
-# As the ServiceAccount admission plugin says it.
+# The message of the ServiceAccount admission plugin.
 SERVICE_ACCOUNT = re.compile(r"error looking up service account \S+: (serviceaccount \"[^\"]+\" not found)")
 
 
 def child_refused(cause: RefusalCause) -> Detect:
-    """The first child that was refused for that cause."""
+    """Detects the first child that was refused for this cause."""
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
         for refusal in state.observed.refusals:
@@ -29,21 +29,21 @@ def child_refused(cause: RefusalCause) -> Detect:
 
 
 def _denials(state: ModelState) -> tuple[str, ...]:
-    """What the API server said of children and pods that it would not let be created."""
+    """The API server's messages about children and pods that it refused to create."""
     denials = [
         f"{refusal.kind} {refusal.name}: {refusal.message}"
         for refusal in state.observed.refusals
         if refusal.cause is RefusalCause.REJECTED
     ]
     failure = pods.condition(state.observed.deployment or {}, "ReplicaFailure")
-    # While pods of a scaled-down or stopped model remain the condition may be a leftover.
+    # After scaling down or stopping, the condition may be left over.
     if failure.get("status") == "True" and len(state.current_pods) < state.wanted_replicas:
         denials.append(ATTEMPT.sub("", str(failure.get("message", ""))))
     return tuple(denials)
 
 
 def creation_denied(pattern: re.Pattern[str]) -> Detect:
-    """The first denial that the pattern is found in."""
+    """Detects the first denial that matches the pattern."""
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
         for quote in _denials(state):

@@ -1,4 +1,4 @@
-"""A new revision on its way."""
+"""Detectors for the rollout of a new revision."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from sirocco_operator.status.scheduling import gpus_in_use, gpus_short
 
 
 def replacing(state: ModelState) -> Mapping[str, str] | None:
-    """A pod that waits for GPUs which a pod of this model is about to give back."""
+    """Detects a pod that waits for the GPUs of a terminating pod of this model."""
     resource = state.model.spec.gpu_resource
     if any(pods.is_terminating(pod) and pods.gpus_held(pod, resource) for pod in state.observed.pods):
         return gpus_in_use(state) or gpus_short(state)
@@ -21,14 +21,14 @@ def replacing(state: ModelState) -> Mapping[str, str] | None:
 
 
 def needs_gpu(state: ModelState) -> Mapping[str, str] | None:
-    """A surge pod for which there is no free GPU while old pods hold theirs."""
+    """Detects a surge pod that finds no free GPU while old pods hold theirs."""
     if not state.is_rolling_out or state.model.spec.rollout.strategy is not RolloutStrategy.SURGE:
         return None
     return gpus_in_use(state) or gpus_short(state)
 
 
 def rolling_out(state: ModelState) -> Mapping[str, str] | None:
-    """Old pods that still serve."""
+    """Detects pods of an older revision that still serve."""
     if not state.is_rolling_out:
         return None
     updated = sum(pods.is_ready(pod) for pod in state.current_pods)
@@ -41,7 +41,7 @@ def rolling_out(state: ModelState) -> Mapping[str, str] | None:
 
 
 def stalled(state: ModelState) -> Mapping[str, str] | None:
-    """A Deployment that gave up waiting, for no cause that is seen."""
+    """Detects a Deployment past its progress deadline, when no other detector knows the cause."""
     progressing = pods.condition(state.observed.deployment or {}, "Progressing")
     if (
         progressing.get("reason") != "ProgressDeadlineExceeded"

@@ -1,4 +1,4 @@
-"""The condition ScalingActive: whether the replica count follows the load, and what last decided it."""
+"""Computes the condition ScalingActive: whether the replica count follows the load, and what decided it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from sirocco_operator.status.scaling_reasons import SCALING_MEANINGS, ScalingRea
 
 SCALING_ACTIVE: Final = "ScalingActive"
 
-# Reasons whose words change with the load, or from one try of the HPA controller to the next.
+# The messages of these reasons change with the load, or with each attempt of the HPA controller.
 _KEPT_MESSAGES: Final = (
     ScalingReason.SCALING_ON_TARGET,
     ScalingReason.SCALED_TO_MAXIMUM,
@@ -27,7 +27,7 @@ _KEPT_MESSAGES: Final = (
 
 @dataclass(frozen=True)
 class ScalingFinding:
-    """What is told of a model's autoscaling; `desired_replicas` is None while not known."""
+    """The condition ScalingActive of a model; `desired_replicas` is None while not known."""
 
     reason: ScalingReason
     message: str
@@ -40,10 +40,10 @@ class ScalingFinding:
 
 
 def find_scaling(state: ModelState, previous: Mapping[str, Any]) -> ScalingFinding | None:
-    """None with a fixed count; `previous` is the status that the resource carries.
+    """The finding, or None with a fixed count; `previous` is the status that the resource carries.
 
-    What a message tells of the load was so when the count was decided: it is kept until the wanted count, the
-    reason or the resource changes. Load that changes without that is no news, and makes no write.
+    A message describes the load at the moment of the decision. It is kept until the desired count, the reason
+    or the resource changes, so that a changing load alone causes no write.
     """
     autoscaling = state.model.spec.autoscaling
     if autoscaling is None or state.observed.scaling is None:
@@ -56,7 +56,7 @@ def find_scaling(state: ModelState, previous: Mapping[str, Any]) -> ScalingFindi
     reason, cause, fix = _assess(state, autoscaling, autoscaler, state.observed.scaling.provider, serving)
     same = desired == before and old.get("observedGeneration") == state.model.metadata.generation
     if same and _stays_at_maximum(reason, old, desired == autoscaling.max_replicas):
-        # Load that hovers about what the most replicas carry is no news either.
+        # A load around the capacity of maxReplicas must not flip the reason with every reading.
         reason = ScalingReason.SCALED_TO_MAXIMUM
     if same and old.get("reason") == reason and reason in _KEPT_MESSAGES:
         return ScalingFinding(reason, old["message"], desired)
@@ -77,9 +77,10 @@ def _stays_at_maximum(reason: ScalingReason, old: Mapping[str, Any], at_maximum:
 def _assess(
     state: ModelState, autoscaling: Autoscaling, autoscaler: Manifest, provider: MetricsProvider, serving: int
 ) -> tuple[ScalingReason, str, str | None]:
-    """The reason, its cause in words, and the fix where it is not the reason's own.
+    """The reason, its cause, and the fix where it is not the reason's own.
 
-    `serving` is how many pods serve, or did when the status was last written: some may just have gone.
+    `serving` is the larger of two counts, the pods that serve now and those of the previous status: some may
+    just have gone.
     """
     if trouble := _provider_trouble(provider):
         return trouble
@@ -148,7 +149,7 @@ def _change(before: int | None, desired: int | None) -> str:
 
 
 def _loads(state: ModelState, autoscaling: Autoscaling, autoscaler: Manifest, serving: int) -> Iterator[str]:
-    """Each figure beside its target, in the order of the HPA's metrics; those that failed are left out."""
+    """Each figure with its target, in the order of the HPA's metrics; failed ones are left out."""
     current = (autoscaler.get("status") or {}).get("currentMetrics") or ()
     for target, metric in zip(targets(state.model, autoscaling), current, strict=False):
         # The field is named after the type: Pods for ours, External for KEDA's.
@@ -159,9 +160,9 @@ def _loads(state: ModelState, autoscaling: Autoscaling, autoscaler: Manifest, se
 
 
 def _measured_pods(autoscaler: Manifest, metric: Mapping[str, Any], serving: int) -> int:
-    """How many pods an average was taken of: those that served of those that there were at the decision.
+    """How many pods an average covers: those of the existing pods that served at the decision.
 
-    KEDA's average is a total over all that there were.
+    KEDA's average divides a total by all existing pods.
     """
     existing = int((autoscaler.get("status") or {}).get("currentReplicas") or 0)
     return min(serving, existing) if metric.get("type") == "Pods" else existing

@@ -1,4 +1,4 @@
-"""The closed set of reasons of the condition ScalingActive, and what a person can do about each."""
+"""The closed set of reasons of ScalingActive: what each means, and what a person can do about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum

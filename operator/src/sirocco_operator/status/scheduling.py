@@ -1,4 +1,4 @@
-"""Pods that no node takes."""
+"""Detectors for pods that the scheduler cannot place."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,18 +13,18 @@ from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
 
-# The scheduler goes on to say that evicting other pods or giving back claims would not help either.
+# The scheduler adds that neither preemption nor deallocating claims would help.
 AFTERTHOUGHT = re.compile(r"\.? (no new claims to deallocate|preemption:).*", re.DOTALL)
 REPELLING = ("NoSchedule", "NoExecute")
 
 
 @dataclass(frozen=True)
 class Shortage:
-    """A pod that waits for GPUs, and the nodes that it could run on."""
+    """A pod that waits for GPUs, and the nodes that it may run on."""
 
     wanted: int
     resource: str
-    # GPUs of each node that the pod's selector and tolerations allow; None when nodes are not known.
+    # GPUs of each node that the pod's selector and tolerations allow; None when the nodes are not known.
     capacities: tuple[int, ...] | None
     # How many nodes the scheduler found too short of GPUs.
     short: int
@@ -32,7 +32,7 @@ class Shortage:
 
     @property
     def largest(self) -> int:
-        """Most GPUs on one such node."""
+        """The most GPUs on one of these nodes."""
         return max(self.capacities or (), default=0)
 
     @property
@@ -47,7 +47,7 @@ class Shortage:
 
 
 def no_node_has_gpus(state: ModelState) -> Mapping[str, str] | None:
-    """No node that the pod may use has a GPU."""
+    """Detects that no node open to the pod has a GPU."""
     shortage = _shortage(state)
     return (
         shortage.placeholders
@@ -57,7 +57,7 @@ def no_node_has_gpus(state: ModelState) -> Mapping[str, str] | None:
 
 
 def no_node_has_enough_gpus(state: ModelState) -> Mapping[str, str] | None:
-    """No node that the pod may use has as many GPUs, free or not."""
+    """Detects that no node open to the pod has enough GPUs, free or not."""
     shortage = _shortage(state)
     if not shortage or shortage.capacities is None or shortage.largest >= shortage.wanted:
         return None
@@ -65,23 +65,23 @@ def no_node_has_enough_gpus(state: ModelState) -> Mapping[str, str] | None:
 
 
 def gpus_in_use(state: ModelState) -> Mapping[str, str] | None:
-    """There are such nodes, and other pods hold their GPUs."""
+    """Detects that nodes have enough GPUs, but other pods hold them."""
     shortage = _shortage(state)
     if not shortage or shortage.capacities is None or shortage.largest < shortage.wanted:
         return None
     too_small = sum(capacity < shortage.wanted for capacity in shortage.capacities)
-    # Were every node with enough GPUs turned down for another cause, GPUs would not be what is missing.
+    # If the scheduler rejects every node with enough GPUs for another cause, GPUs are not the problem.
     return shortage.placeholders if shortage.short > too_small else None
 
 
 def gpus_short(state: ModelState) -> Mapping[str, str] | None:
-    """GPUs are short, and the operator may not read nodes."""
+    """Detects that GPUs are short, when the operator may not read nodes."""
     shortage = _shortage(state)
     return shortage.placeholders if shortage and shortage.capacities is None else None
 
 
 def unscheduled(pattern: str) -> Detect:
-    """The scheduler's words of a pod that no node takes, where the pattern is found in them."""
+    """Detects an unschedulable pod whose scheduler message matches the pattern."""
     wanted = re.compile(pattern)
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
@@ -120,7 +120,7 @@ def _capacity(node: Manifest, resource: str) -> int:
 
 
 def _allows(node: Manifest, pod: Manifest) -> bool:
-    """The node is open, has the labels of the pod's selector, and no taint that the pod does not tolerate."""
+    """Whether the node is schedulable, has the selector's labels, and only taints that the pod tolerates."""
     spec, labels = node.get("spec") or {}, node["metadata"].get("labels") or {}
     selector = (pod.get("spec") or {}).get("nodeSelector") or {}
     tolerations = (pod.get("spec") or {}).get("tolerations") or ()
