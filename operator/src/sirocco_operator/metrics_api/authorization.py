@@ -1,4 +1,4 @@
-"""Whether somebody may ask: the API server decides, by SubjectAccessReview."""
+"""Authorizes requests: the API server decides by SubjectAccessReview."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,12 +9,12 @@ from sirocco_operator.metrics_api.documents import GROUP, VERSION, HttpError
 from sirocco_operator.metrics_api.identity import User
 from sirocco_operator.metrics_api.routes import MetricRequest, Requested
 
-# The API server has reviewed each request itself before; an answer of ours may be this many seconds old.
+# A decision may be this many seconds old: the API server has already authorized the request itself.
 ALLOWED_SECONDS: Final = 60.0
 DENIED_SECONDS: Final = 10.0
-# HPAs of so many models and metrics are remembered at once.
+# Decisions that are kept at once.
 _MAX_DECISIONS: Final = 10_000
-# They may do everything, and the API server asks in their name when it looks what is served.
+# This group may do everything; the API server discovers the served resources as a member of it.
 _MASTERS: Final = "system:masters"
 
 # Sends a review and returns it with its status; raises HttpError when there is no answer.
@@ -22,16 +22,16 @@ SendReview = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
 class Authorizer:
-    """Remembers for a short time what the API server decided."""
+    """Asks the API server for decisions and remembers them for a short time."""
 
     def __init__(self, send_review: SendReview, clock: Callable[[], float] = time.monotonic) -> None:
         self._send_review = send_review
         self._clock = clock
-        # Whether it is allowed, and until when this is believed.
+        # Whether the request is allowed, and until when the decision holds.
         self._decisions: dict[tuple[User, Requested], tuple[bool, float]] = {}
 
     async def check(self, user: User, path: str, requested: Requested) -> None:
-        """Raises HttpError with 403 when the user may not."""
+        """Raise HttpError 403 unless the user is allowed."""
         if _MASTERS in user.groups:
             return
         decision, now = (user, requested), self._clock()
@@ -44,7 +44,7 @@ class Authorizer:
             raise HttpError(403, forbidden_message(user, path, requested))
 
     def _remember(self, decision: tuple[User, Requested], allowed: bool, now: float) -> None:
-        # The newest last: what was decided first goes first.
+        # Insertion order makes the oldest decision the first to go.
         self._decisions.pop(decision, None)
         self._decisions[decision] = (allowed, now + (ALLOWED_SECONDS if allowed else DENIED_SECONDS))
         while len(self._decisions) > _MAX_DECISIONS:
@@ -52,7 +52,7 @@ class Authorizer:
 
 
 def review(user: User, path: str, requested: Requested) -> dict[str, Any]:
-    """The SubjectAccessReview that asks whether the user may."""
+    """The SubjectAccessReview of a request."""
     spec: dict[str, Any] = {"user": user.name, "groups": list(user.groups)}
     if user.uid:
         spec["uid"] = user.uid
@@ -75,7 +75,7 @@ def review(user: User, path: str, requested: Requested) -> dict[str, Any]:
 
 
 def forbidden_message(user: User, path: str, requested: Requested) -> str:
-    """What somebody without the right is told."""
+    """The error message for a user who is not allowed."""
     if isinstance(requested, MetricRequest):
         return (
             f'pods.{GROUP} "{requested.pod}" is forbidden: User "{user.name}" cannot get resource '

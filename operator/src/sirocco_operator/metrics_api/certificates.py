@@ -1,4 +1,4 @@
-"""Where the serving certificate comes from: the operator's own Secret, or files that somebody else keeps."""
+"""Sources of the serving certificate: the operator's own Secret, or files that somebody else maintains."""
 
 import asyncio
 import base64
@@ -32,32 +32,32 @@ _SECONDS: Final = 10.0
 
 
 class CertificateSource(Protocol):
-    """Tells the certificate that is to be served now."""
+    """Provides the certificate to serve."""
 
     async def current(self) -> Leaf:
-        """The certificate; raises ApiError, OSError or ValueError with what is in the way."""
+        """The certificate to serve now; raises ApiError, OSError or ValueError when there is none."""
 
 
 class MountedCertificate:
-    """tls.crt and tls.key in a folder, e.g. cert-manager's Secret; read again at each look."""
+    """Reads tls.crt and tls.key from a folder each time, e.g. from cert-manager's Secret."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     async def current(self) -> Leaf:
-        """The certificate as it lies there now."""
+        """The certificate in the folder; raises OSError, or ValueError when the key is another's."""
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> Leaf:
         leaf = Leaf((self._folder / "tls.crt").read_bytes(), (self._folder / "tls.key").read_bytes())
-        # The two files change one after the other where they are not a Secret's volume.
+        # Outside a Secret's volume the two files change one after the other.
         if not leaf.key_matches():
             raise ValueError(f"{self._folder}: tls.key is not the key of tls.crt")
         return leaf
 
 
 class OwnCertificate:
-    """Kept in a Secret: made by who misses it first, renewed by the leader, who also keeps caBundle true."""
+    """Keeps a certificate in a Secret: any replica creates it, the leader renews and publishes it."""
 
     def __init__(
         self,
@@ -77,11 +77,11 @@ class OwnCertificate:
         self._now = now
 
     async def current(self) -> Leaf:
-        """The certificate; what has to be done about it and the APIService is done first."""
+        """The certificate to serve now, after renewing and publishing it where that is due."""
         secret = await self._read(SECRET, self._namespace, SECRET_NAME)
         if secret is None:
             await self._create(plan(None, self._names, b"", self._now(), self._overlap))
-            # Another replica may have been faster.
+            # Another replica may have created it first.
             secret = await self._read(SECRET, self._namespace, SECRET_NAME) or {}
         found = from_secret(secret.get("data") or {})
         api_service = await self._read(API_SERVICE, None, API_SERVICE_NAME)
@@ -96,7 +96,7 @@ class OwnCertificate:
             raise ValueError(
                 f"Secret {self._namespace}/{SECRET_NAME} cannot be read: the leader makes it anew"
             )
-        # When all replicas just start nobody leads yet: where there is no bundle anybody may write it.
+        # Nobody leads while all replicas start, so any replica may publish the first bundle.
         ours = api_service is not None and self._is_ours(api_service)
         if (
             api_service is not None
@@ -139,7 +139,7 @@ class OwnCertificate:
     async def _replace(self, secret: Mapping[str, Any], certificates: Certificates) -> None:
         path = path_of(SECRET, self._namespace, SECRET_NAME)
         manifest = {**secret, "data": to_secret(certificates)}
-        # Its resourceVersion is in it: a leader of before cannot write over what this one wrote.
+        # The manifest has its resourceVersion, so a former leader cannot overwrite this change.
         await self._kube.unguarded("PUT", path, SECRET, "update", _SECONDS, manifest)
 
     async def _publish(self, api_service: Mapping[str, Any], bundle: bytes) -> None:
@@ -147,7 +147,7 @@ class OwnCertificate:
         manifest = {
             "apiVersion": API_SERVICE.api_version,
             "kind": API_SERVICE.kind,
-            # The uid: one that was deleted meanwhile must not come back without its service.
+            # With the uid, a deleted APIService does not come back without its service.
             "metadata": {"name": API_SERVICE_NAME, "uid": api_service["metadata"]["uid"]},
             "spec": {"caBundle": base64.b64encode(bundle).decode()},
         }

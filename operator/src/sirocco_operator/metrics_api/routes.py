@@ -1,4 +1,4 @@
-"""Which request is for what: a URL's path in, what is asked for out."""
+"""Maps a URL's path to what it requests."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -7,12 +7,12 @@ from typing import Final
 from sirocco_operator.children.metrics import Metric
 from sirocco_operator.metrics_api.documents import GROUP, GROUP_VERSION, HttpError
 
-# What the API server has for "all of them" in the place of a name.
+# The name by which the API server requests all pods.
 ALL: Final = "*"
 
 
 class DiscoveryDocument(Enum):
-    """The documents that are the same for everyone."""
+    """The discovery documents."""
 
     GROUPS = auto()
     GROUP = auto()
@@ -21,7 +21,7 @@ class DiscoveryDocument(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MetricRequest:
-    """A figure of one pod of a namespace, or of all of them."""
+    """A request for a metric of one pod of a namespace, or of all its pods."""
 
     namespace: str
     pod: str
@@ -39,12 +39,12 @@ _HEALTH: Final = frozenset({"/healthz", "/livez", "/readyz"})
 
 
 def is_health(method: str, path: str) -> bool:
-    """Whether a request only asks if the server runs, for which nobody has to say who they are."""
+    """Whether a request is a health check, which needs no authentication."""
     return method in ("GET", "HEAD") and path in _HEALTH
 
 
 def route(method: str, path: str) -> Requested:
-    """What a request asks for; raises HttpError."""
+    """What a request asks for; raises HttpError 404 or 405 when there is no such thing."""
     found = _find(path.rstrip("/"))
     if method != "GET":
         raise HttpError(405, f"{method} is not served here: figures are read with GET")

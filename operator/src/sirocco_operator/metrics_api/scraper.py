@@ -1,4 +1,4 @@
-"""Asks models' pods for their metrics when somebody wants their figures; none is asked twice at a time."""
+"""Scrapes models' pods on demand, each model once at a time."""
 
 import asyncio
 import logging
@@ -17,29 +17,29 @@ from sirocco_operator.metrics_api.figures import SERIES, WINDOW_SECONDS, History
 
 log = logging.getLogger(__name__)
 
-# Figures that are older than this are not told.
+# Older readings are not served.
 KEPT_SECONDS: Final = 5.0
-# A pod that has not answered by then is missing.
+# A pod that takes longer is left out of the reading.
 DEADLINE_SECONDS: Final = 3.0
-# Pods that are asked at the same time, of all models together.
+# Connections at a time, over all models.
 _MAX_CONNECTIONS: Final = 128
-# The series asked for are a kilobyte, vLLM's whole exposition is some hundred.
+# The scraped series take one kilobyte, vLLM's whole exposition about a hundred.
 _MAX_BYTES: Final = 4 * 1024 * 1024
 
 
 class ScrapeRecorder(Protocol):
-    """Is told what becomes of scrapes."""
+    """Records the results of scrapes."""
 
     def record_scrape(self, result: str) -> None:
-        """A pod was asked; `result` is ok, unreachable, late, unauthorized or unreadable."""
+        """Record one pod's scrape: ok, unreachable, late, unauthorized or unreadable."""
 
     def record_scrape_round(self, seconds: float) -> None:
-        """All pods of a model were asked."""
+        """Record how long the scrape of all pods of a model took."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A pod to ask: what it is, where it answers, and with which key."""
+    """A pod to scrape: its identity, its URL, and its key if it requires one."""
 
     pod: str
     uid: str
@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class PodReading:
-    """What a pod told, and over how many seconds."""
+    """The figures of one pod, and over how many seconds they were taken."""
 
     pod: str
     labels: Mapping[str, str]
@@ -60,7 +60,7 @@ class PodReading:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a model's pods told at a time; those that told nothing are not in it."""
+    """The figures of a model's pods at one time, without the pods that did not answer."""
 
     taken_at: float
     read_at: datetime
@@ -68,7 +68,7 @@ class Reading:
 
 
 class Scraper:
-    """Keeps the latest reading of each model for a few seconds, and each pod's history for a minute."""
+    """Reads figures, and keeps each model's reading for a few seconds and each pod's history for a minute."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Scraper:
         self._http: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
-        """End what is under way, and the connections."""
+        """Cancel running scrapes and close the connections."""
         for scrape in self._running_scrapes.values():
             scrape.cancel()
         await asyncio.gather(*self._running_scrapes.values(), return_exceptions=True)
@@ -102,12 +102,12 @@ class Scraper:
             scrape = asyncio.create_task(self._scrape(model), name=f"scrape {model}")
             self._running_scrapes[model] = scrape
             scrape.add_done_callback(partial(self._finished, model))
-        # Who asked first may go away: the others still wait.
+        # The first caller may be cancelled while others still wait.
         return await asyncio.shield(scrape)
 
     def _finished(self, model: Key, scrape: asyncio.Task[Reading]) -> None:
         self._running_scrapes.pop(model, None)
-        # Who asked may be gone: then nobody else looks at how it ended.
+        # When all callers are gone, nobody else retrieves the exception.
         if not scrape.cancelled():
             scrape.exception()
 
@@ -135,10 +135,10 @@ class Scraper:
 
     async def _fetch(self, target: Target) -> bytes | None:
         if self._http is None:
-            # No connection is kept: pods close idle ones after 5 s, and HPAs ask every 15 s.
+            # Pods close idle connections after 5 s and HPAs ask every 15 s, so none is kept.
             connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, force_close=True, use_dns_cache=False)
             self._http = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        # Packing a kilobyte costs the pod more than it saves.
+        # Compressing a kilobyte costs the pod more than it saves.
         headers = {"Accept-Encoding": "identity"}
         if target.key is not None:
             headers["Authorization"] = f"Bearer {target.key}"
@@ -159,13 +159,13 @@ class Scraper:
         except TimeoutError:
             result = "late"
         except (aiohttp.ClientError, OSError):
-            # The pod just ends, or a network policy is in the way.
+            # The pod is ending, or a network policy blocks the way.
             result = "unreachable"
         self._recorder.record_scrape(result)
         return answer
 
     def _drop_unused(self) -> None:
-        """Drop what is kept of models that nobody asks about any more."""
+        """Drop the readings of models that nobody requests any more."""
         oldest = self._clock() - WINDOW_SECONDS
         for model in [model for model, reading in self._readings.items() if reading.taken_at < oldest]:
             self._readings.pop(model)
@@ -173,7 +173,7 @@ class Scraper:
 
 
 def target_url(address: str, port: int) -> str:
-    """Where a pod tells the series that are needed, and no others."""
+    """The URL that returns the needed series of a pod and no others."""
     host = f"[{address}]" if ":" in address else address
     query = "&".join(f"name[]={name}" for name in SERIES)
     return f"http://{host}:{port}/metrics?{query}"

@@ -1,4 +1,4 @@
-"""The metrics API of one operator process: keeps its port served, and answers."""
+"""The metrics API of one operator process: serves its port and answers requests."""
 
 import asyncio
 import json
@@ -33,15 +33,15 @@ from sirocco_operator.metrics_api.scraper import Scraper
 log = logging.getLogger(__name__)
 
 _CALL_SECONDS: Final = 5.0
-# Until the port is served for the first time it is tried in shorter steps.
+# Seconds between attempts until the port is served for the first time.
 _FIRST_SECONDS: Final = 1.0
 
-# Takes what a request was for, and the answer's status.
+# Takes what a request asked for, and the status of the answer.
 RecordRequest = Callable[[str, int], None]
 
 
 class MetricsApi:
-    """Serves custom.metrics.k8s.io as an aggregated API, in every replica of the operator."""
+    """Serves custom.metrics.k8s.io as an aggregated API in every replica of the operator."""
 
     def __init__(
         self,
@@ -64,13 +64,13 @@ class MetricsApi:
         application.router.add_route("*", "/{path:.*}", self._handle)
         self._listener = Listener(application, port)
         self._serving_with: tuple[Leaf, FrontProxy] | None = None
-        # Set before the port is open.
+        # Set before the port opens.
         self._front_proxy: FrontProxy
-        # Why the port is not served, empty once it is.
+        # Why the port is not served; empty once it is.
         self.problem = "the certificate of the metrics API is not read yet"
 
     def certificate_expiry(self) -> float | None:
-        """When the served certificate ends, as Unix time."""
+        """When the served certificate expires, as Unix time; None before one is served."""
         return None if self._serving_with is None else self._serving_with[0].expiry.timestamp()
 
     async def run(self) -> None:
@@ -85,12 +85,12 @@ class MetricsApi:
             await self._scraper.close()
 
     async def _refresh(self) -> None:
-        """Read certificate and front proxy again; what cannot be read stays as it was."""
+        """Read the certificate and the front proxy again; on failure the previous ones stay."""
         try:
             leaf = await self._certificates.current()
             front_proxy = await self._read_front_proxy()
             if self._serving_with != (leaf, front_proxy):
-                # Before the port is open: the first request may come at once.
+                # Set before the port opens, because the first request may come at once.
                 self._front_proxy = front_proxy
                 await self._listener.use(leaf, front_proxy.ca)
                 self._serving_with = (leaf, front_proxy)
@@ -151,7 +151,7 @@ class MetricsApi:
 
     async def _metric_values(self, requested: MetricRequest, query: Mapping[str, str]) -> dict[str, Any]:
         selector = selectors.parse(query.get("labelSelector", ""))
-        # Our metrics have no labels: one that asks for some finds none.
+        # Our metrics have no labels, so a selector that requires one matches nothing.
         no_match = not selectors.matches(selectors.parse(query.get("metricLabelSelector", "")), {})
         models = () if no_match else self._pods.models(requested.namespace, selector)
         try:
