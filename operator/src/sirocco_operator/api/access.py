@@ -1,4 +1,4 @@
-"""Who may ask a model, from which web pages, and what no prompt may hold."""
+"""Who may use a model, from which web pages, and with which prompts."""
 
 import re
 from typing import Annotated, Final
@@ -18,7 +18,7 @@ def _valid_expression(pattern: str) -> str:
     try:
         re.compile(pattern)
     except re.error as error:
-        # CEL knows another dialect, so this is told in the status and not at `kubectl apply`.
+        # CEL has another dialect, so the status reports this and `kubectl apply` cannot.
         raise ValueError(f"is not a regular expression of Python's: {error}") from None
     return pattern
 

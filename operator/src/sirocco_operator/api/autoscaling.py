@@ -1,4 +1,4 @@
-"""How many replicas serve, decided by load: the fields of an `autoscaling/v2` HorizontalPodAutoscaler."""
+"""Autoscaling: the fields of an `autoscaling/v2` HorizontalPodAutoscaler that a model may set."""
 
 from enum import StrEnum
 from typing import Final
@@ -9,21 +9,21 @@ from sirocco_operator.api.base import ApiModel
 from sirocco_operator.api.crd.rules import Rule, with_rules
 
 _MAX_REPLICAS: Final = 1000
-# What the API server takes in an HPA's behavior:
+# The API server's limits of an HPA's behavior:
 # https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
 _MAX_WINDOW_SECONDS: Final = 3600
 _MAX_PERIOD_SECONDS: Final = 1800
 
 
 class PolicyType(StrEnum):
-    """What a policy's value counts."""
+    """The unit of a policy's value."""
 
     PODS = "Pods"
     PERCENT = "Percent"
 
 
 class SelectPolicy(StrEnum):
-    """Which policy counts where several hold."""
+    """How several policies combine."""
 
     MAX = "Max"
     MIN = "Min"
@@ -39,7 +39,7 @@ class ScalingPolicy(ApiModel):
 
 
 class ScalingRules(ApiModel):
-    """How fast the count may change in one direction; what is not given is Sirocco's default."""
+    """How fast the count may change in one direction; Sirocco's defaults fill what is not given."""
 
     stabilization_window_seconds: int | None = Field(
         default=None,
@@ -66,7 +66,7 @@ class ScalingBehavior(ApiModel):
 
 
 class ScalingTarget(ApiModel):
-    """What each replica should carry; with several figures the one that asks for the most replicas counts."""
+    """What each replica should carry; of several figures, the one that needs the most replicas decides."""
 
     in_flight_requests: int | None = Field(
         default=None,
@@ -84,7 +84,7 @@ class ScalingTarget(ApiModel):
 
 
 class Autoscaling(ApiModel):
-    """Replicas by load; `replicas` is not given then."""
+    """Replicas by load, in place of `replicas`."""
 
     model_config = ConfigDict(
         json_schema_extra=with_rules(
@@ -110,5 +110,5 @@ class Autoscaling(ApiModel):
     )
 
     def clamp(self, replicas: int) -> int:
-        """The count, brought between the fewest and the most."""
+        """The count, limited to the range from `min_replicas` to `max_replicas`."""
         return min(max(replicas, self.min_replicas), self.max_replicas)

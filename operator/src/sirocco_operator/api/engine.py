@@ -1,4 +1,4 @@
-"""The vLLM engine's settings that a model may choose."""
+"""The vLLM settings that a model may choose."""
 
 from typing import Annotated, Literal
 
@@ -27,7 +27,7 @@ class EnvVar(ApiModel):
 
 
 class Generation(ApiModel):
-    """Sampling of /generate and /generate/batch, for requests that do not say."""
+    """Default sampling of /generate and /generate/batch."""
 
     temperature: float = Field(
         default=0.7, ge=0, le=2, description="0 always takes the likeliest token; more is more random."
@@ -41,7 +41,7 @@ class Generation(ApiModel):
 
 
 class Engine(ApiModel):
-    """Settings of vLLM; what is not given is vLLM's own default."""
+    """Settings of vLLM; vLLM's own defaults fill what is not given."""
 
     image: str | None = Field(
         default=None,

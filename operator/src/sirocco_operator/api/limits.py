@@ -1,4 +1,4 @@
-"""What a request may ask for, and how many are served at a time; each limit holds for one pod."""
+"""Limits on requests and on how many are served at a time; each limit applies to one pod."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ _DAY_SECONDS: Final = 86_400
 
 
 class AnswerCache(ApiModel):
-    """Answers that are kept and given again to the same request."""
+    """A cache of answers to identical requests."""
 
     bytes: int = Field(
         default=67_108_864,
@@ -25,7 +25,7 @@ class AnswerCache(ApiModel):
 
 
 class Limits(ApiModel):
-    """Limits of each pod: with more replicas a model as a whole takes as many times more."""
+    """Limits of each pod; they add up over the replicas of a model."""
 
     body_bytes: int = Field(
         default=10_485_760, ge=1, le=_GIBIBYTE, description="Longest body of a request, in bytes."

@@ -1,7 +1,7 @@
-"""Fields that are passed to the model's pods, in Kubernetes' own words.
+"""Fields that the operator passes to the model's pods, with Kubernetes' names.
 
-Small types are spelled out; large ones (affinity, volumes …) are kept as they are and checked by the
-API server when the Deployment is written.
+Small types are spelled out. Large ones (affinity, volumes …) stay untyped: the API server checks them in the
+Deployment.
 """
 
 from typing import Annotated, Final, Literal
@@ -30,7 +30,7 @@ Quantity = Annotated[
 LabelValue = Annotated[str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$")]
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
 AnnotationValue = Annotated[str, Field(max_length=16_384)]
-# Any Kubernetes object: the CRD says x-kubernetes-preserve-unknown-fields.
+# Any Kubernetes object; the CRD sets x-kubernetes-preserve-unknown-fields.
 KubernetesObject = dict[str, JsonValue]
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 DNS_LABEL: Final = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
@@ -57,7 +57,7 @@ Volume = Annotated[
     ),
 ]
 
-# Volumes and mount points of the pod that the operator builds.
+# Names of the volumes and mount points that the operator adds to a pod.
 OPERATOR_VOLUMES: Final = ("models", "model", "cache", "tmp", "shm", "serving", "keys", "internal")
 OPERATOR_MOUNTS: Final = (
     "/models",
@@ -160,7 +160,7 @@ class VolumeMount(ApiModel):
 
 
 class PodFields(ApiModel):
-    """The pod's part of an InferenceModel's spec."""
+    """The part of an InferenceModel's spec that goes to the pods."""
 
     resources: Resources = Field(
         default=Resources(),

@@ -1,4 +1,4 @@
-"""The resource's `.status`, as the CRD declares it; the operator alone writes it."""
+"""The resource's `.status` as the CRD declares it; only the operator writes it."""
 
 from datetime import datetime
 from typing import Literal

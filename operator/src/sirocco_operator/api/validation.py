@@ -1,4 +1,4 @@
-"""What the API server would refuse in a document, found offline with the CRD's own schema and rules."""
+"""Finds offline what the API server would refuse in a document, with the CRD's own schema and rules."""
 
 import difflib
 import re
@@ -40,12 +40,12 @@ _METADATA: Final[Schema] = {
     }
 }
 
-# A name that the API server takes for any object: a DNS subdomain.
+# The API server accepts DNS subdomains as names of objects.
 _MAX_OBJECT_NAME: Final = 253
 
 
 def problems(document: object) -> list[str]:
-    """Every reason to refuse the document, as `path: sentence`; empty when it would be accepted."""
+    """Every reason to refuse the document, as `path: sentence`; empty when the API server would accept it."""
     if not isinstance(document, Mapping):
         return ["the document is not an object: write apiVersion, kind, metadata and spec"]
     header = list(_header_problems(document))
@@ -58,7 +58,7 @@ def problems(document: object) -> list[str]:
     resource["metadata"] = {"name": document["metadata"]["name"]}
     found += _schema_problems(resource)
     found += _duplicates(resource, schema, "")
-    # As the API server: rules read fields, so they are checked once the fields have their types.
+    # As in the API server, rules are evaluated only on a resource that fits the schema.
     return found or [f"{path}: {message}" for path, message in broken_rules(resource, schema)]
 
 
@@ -84,7 +84,7 @@ def _header_problems(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unknown_fields(value: object, schema: Schema, path: str) -> Iterator[str]:
-    """Fields that the API server would refuse from kubectl, and prune from other clients."""
+    """Fields that the API server refuses from kubectl and prunes from other clients."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unknown_fields(item, schema.get("items", {}), f"{path}[{index}]")
@@ -107,7 +107,7 @@ def _unknown_fields(value: object, schema: Schema, path: str) -> Iterator[str]:
 
 
 def _with_defaults(value: Any, schema: Schema) -> Any:
-    """The value as the API server stores it: declared fields that are null dropped, defaults filled in."""
+    """The value as the API server stores it: without declared null fields, and with defaults."""
     if isinstance(value, list):
         return [_with_defaults(item, schema.get("items", {})) for item in value]
     if not isinstance(value, Mapping):
@@ -124,7 +124,7 @@ def _with_defaults(value: Any, schema: Schema) -> Any:
 
 
 def _schema_problems(resource: Mapping[str, Any]) -> Iterator[str]:
-    """What the structural schema says; OpenAPI 3.0's keywords that it uses are JSON Schema draft 4's."""
+    """Violations of the structural schema, whose OpenAPI 3.0 keywords are those of JSON Schema draft 4."""
     validator = jsonschema.Draft4Validator(_schema())
     for error in sorted(
         validator.iter_errors(resource), key=lambda error: list(map(str, error.absolute_path))
@@ -186,7 +186,7 @@ def _describe(value: object) -> str:
 
 
 def _duplicates(value: object, schema: Schema, path: str) -> Iterator[str]:
-    """Items of a set, or of a list that is a map by some key, that come twice."""
+    """Items that occur twice in a set, or in a list that is a map by a key."""
     if isinstance(value, Mapping):
         for key, child in schema.get("properties", {}).items():
             if key in value:
