@@ -1,4 +1,4 @@
-"""The operator's metrics and logs. No object's content is ever in either."""
+"""The operator's metrics and logs. Neither ever contains an object's content."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Telemetry:
-    """What the operator counts; everything is named `sirocco_operator_*`."""
+    """The operator's metrics, all named `sirocco_operator_*`."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -72,23 +72,23 @@ class Telemetry:
         ProcessCollector(registry=self._registry)
 
     def record_call(self, verb: str, kind: str, code: int) -> None:
-        """Count a call of the API."""
+        """Count a call of the Kubernetes API; code 0 means no answer."""
         self._calls.labels(verb, kind, str(code)).inc()
 
     def record_pass(self, seconds: float, result: str) -> None:
-        """Count a pass over a model."""
+        """Count a pass over a model and its duration."""
         self._seconds.observe(seconds)
         self._passes.labels(result).inc()
 
     def record_model(self, key: Key, figures: ModelFigures | None) -> None:
-        """Note how a model is; None when it is gone."""
+        """Keep the figures of a model; None removes them."""
         if figures is None:
             self._models.pop(key, None)
         else:
             self._models[key] = figures
 
     def record_metrics_request(self, what: str, code: int) -> None:
-        """Count a request of the metrics API."""
+        """Count a request to the metrics API."""
         self._requests.labels(what, str(code)).inc()
 
     def record_scrape(self, result: str) -> None:
@@ -96,7 +96,7 @@ class Telemetry:
         self._scrapes.labels(result).inc()
 
     def record_scrape_round(self, seconds: float) -> None:
-        """Note how long it took to scrape all pods of a model."""
+        """Record how long the scrape of all pods of a model took."""
         self._rounds.observe(seconds)
 
     def track_queue_depth(self, depth: Callable[[], int]) -> None:
@@ -108,7 +108,7 @@ class Telemetry:
         self._leader.set_function(lambda: float(leads()))
 
     def track_certificate_expiry(self, expiry: Callable[[], float | None]) -> None:
-        """Read at each scrape when the metrics API's certificate ends: Unix time, None without one."""
+        """Read at each scrape when the metrics API's certificate expires: Unix time, None without one."""
         self._certificate.expiry = expiry
 
     def exposition(self) -> bytes:
@@ -117,7 +117,7 @@ class Telemetry:
 
 
 class _ModelCollector(Collector):
-    """Only the leader knows the models: of the others' processes there are no series."""
+    """Exposes the models; only the leader knows them, so other replicas have no series."""
 
     def __init__(self, models: dict[Key, ModelFigures]) -> None:
         self._models = models
@@ -170,10 +170,10 @@ class _CertificateCollector(Collector):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and the traceback of an exception."""
+    """Formats a record as a line of JSON: time, level, logger, message, and an exception's traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line of a record."""
+        """The record as one line of JSON."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -186,13 +186,13 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_to_stderr(level: str) -> None:
-    """Send all logs to stderr as JSON lines, from `level` up."""
+    """Send logs of `level` and above to stderr as lines of JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # kopf tells of every event of every object; its warnings and errors are enough.
+    # kopf logs every event of every object; its warnings and errors are enough.
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    # It warns that it does not handle signals: it is not meant to.
+    # kopf warns that it does not handle signals, which it should not.
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

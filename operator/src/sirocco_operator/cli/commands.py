@@ -1,18 +1,18 @@
-"""What the commands share: how a command is added, and how it refuses."""
+"""What all commands share: the parser that they join, and the error that they raise."""
 
 import argparse
 from typing import Any, Protocol
 
 
 class Commands(Protocol):
-    """What argparse gives to add commands to."""
+    """The object that argparse returns for adding commands."""
 
     def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:
-        """A new command's parser."""
+        """Add a command and return its parser."""
 
 
 class RefusedError(Exception):
-    """What the user must change, a line each."""
+    """Input that the command refuses; `lines` say what to change."""
 
     def __init__(self, *lines: str) -> None:
         super().__init__("\n".join(lines))

@@ -1,4 +1,4 @@
-"""`sirocco`, also found as `kubectl sirocco`: what the operator does, on the command line."""
+"""The command line `sirocco`, also called `kubectl sirocco`."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from sirocco_operator.cli.commands import RefusedError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
         output: str = options.run(options)

@@ -41,14 +41,14 @@ environment (as the chart sets it for the operator):
 
 @dataclass(frozen=True)
 class Document:
-    """One YAML document and where it was read."""
+    """A YAML document and the place that it was read from."""
 
     place: str
     content: Any
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as the API server's tools read it: dates are text, and no key comes twice."""
+    """Loads YAML as the API server's tools do: dates are text, and duplicate keys are refused."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own class attribute
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
@@ -65,7 +65,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML without anchors: equal parts are written out."""
+    """Dumps YAML without anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -95,7 +95,7 @@ def render(filenames: Sequence[str], namespace: str | None, api_versions: Sequen
 
 
 def read_documents(filename: str) -> Iterator[Document]:
-    """The documents of a file, or of standard input for `-`; empty ones are left out."""
+    """The documents of a file, or of standard input for `-`, without empty ones; raises RefusedError."""
     name = "standard input" if filename == "-" else filename
     try:
         text = sys.stdin.read() if filename == "-" else Path(filename).read_text(encoding="utf-8")
@@ -112,7 +112,7 @@ def read_documents(filename: str) -> Iterator[Document]:
 
 
 def load_model(document: Document, namespace: str | None) -> InferenceModel | None:
-    """The document's model; None for another kind, which belongs to somebody else; raises RefusedError."""
+    """The document's model, or None for another kind; raises RefusedError."""
     content = document.content
     if not isinstance(content, Mapping) or "kind" not in content:
         raise RefusedError(
