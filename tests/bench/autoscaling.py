@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sirocco_operator.api.autoscaling import Autoscaling
 from sirocco_operator.api.parse import parse
-from sirocco_operator.children.scaling import behavior, in_flight_by_default
+from sirocco_operator.children.scaling import behavior, default_in_flight
 from tests.bench.scaling_simulation import Hardware, Outcome, Pod, Request, Rule, Simulation
 
 # Requests should begin within this time, in seconds.
@@ -92,7 +92,7 @@ def defaults() -> tuple[float, Mapping[str, Any]]:
         "autoscaling": {"maxReplicas": MOST},
     }
     model = parse({"metadata": {"name": "m", "namespace": "n"}, "spec": spec})
-    return in_flight_by_default(model), behavior(Autoscaling(max_replicas=MOST))
+    return default_in_flight(model), behavior(Autoscaling(max_replicas=MOST))
 
 
 def rules() -> Iterator[Rule | None]:

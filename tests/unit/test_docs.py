@@ -38,10 +38,10 @@ def _errors() -> Iterator[tuple[int, str]]:
 
 def test_every_error_is_on_the_page_for_callers() -> None:
     rows = re.findall(r"^\| (\d{3}) \| ([^|]+) \|", CALLING, re.MULTILINE)
-    told = {(int(status), code) for status, codes in rows for code in re.findall("`([a-z_]+)`", codes)}
+    documented = {(int(status), code) for status, codes in rows for code in re.findall("`([a-z_]+)`", codes)}
     errors = set(_errors())
     assert len(errors) > 10
-    assert errors - told == set()
+    assert errors - documented == set()
 
 
 def test_every_metric_is_on_the_page_for_owners() -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from sirocco_operator.api.validation import problems
-from sirocco_operator.cli.main import render
+from sirocco_operator.cli.render import render
 from tests.unit.children.rendering import environment, mounts, volumes
 
 pytestmark = pytest.mark.unit

@@ -15,13 +15,13 @@ FIGURES = ModelFigures(
 
 
 def samples(telemetry: Telemetry) -> dict[str, float]:
-    lines = [line for line in telemetry.text().decode().splitlines() if line.startswith("sirocco_")]
+    lines = [line for line in telemetry.exposition().decode().splitlines() if line.startswith("sirocco_")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 def test_a_model_has_its_figures_by_namespace_and_name() -> None:
     telemetry = Telemetry()
-    telemetry.model(KEY, FIGURES)
+    telemetry.record_model(KEY, FIGURES)
     prefix, of = "sirocco_operator_model_", 'model="mistral",namespace="team"'
     found = samples(telemetry)
     numbers = {
@@ -36,14 +36,14 @@ def test_a_model_has_its_figures_by_namespace_and_name() -> None:
 
 def test_a_model_that_is_gone_leaves_no_series() -> None:
     telemetry = Telemetry()
-    telemetry.model(KEY, FIGURES)
-    telemetry.model(KEY, None)
+    telemetry.record_model(KEY, FIGURES)
+    telemetry.record_model(KEY, None)
     assert not [name for name in samples(telemetry) if "mistral" in name or "objects{" in name]
 
 
-def test_a_certificates_end_is_told_once_there_is_one() -> None:
+def test_a_certificates_end_is_exposed_once_there_is_one() -> None:
     telemetry = Telemetry()
     name = "sirocco_operator_certificate_expiry_timestamp_seconds"
     assert name not in samples(telemetry)
-    telemetry.watch_certificate(lambda: 1_800_000_000.0)
+    telemetry.track_certificate_expiry(lambda: 1_800_000_000.0)
     assert samples(telemetry)[name] == 1_800_000_000

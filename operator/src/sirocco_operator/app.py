@@ -22,7 +22,7 @@ from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.kinds import MODEL, POD
 from sirocco_operator.kube.lease import LeaseLock
 from sirocco_operator.metrics_api.certificates import CertificateSource, MountedCertificate, OwnCertificate
-from sirocco_operator.metrics_api.pods import Pods
+from sirocco_operator.metrics_api.pods import ReadyPods
 from sirocco_operator.metrics_api.scraper import Scraper
 from sirocco_operator.metrics_api.server import MetricsApi
 from sirocco_operator.reconcile.master_secret import MasterSecret
@@ -51,8 +51,8 @@ class Operator:
         self._store = Store(MODEL.full_name, POD.full_name, owner_of)
         self._watches = Watches(kube, self._store, self._queue, settings)
         self._metrics_api = self._make_metrics_api() if settings.metrics_api_port else None
-        telemetry.watch_queue(lambda: len(self._queue))
-        telemetry.watch_leader(lambda: leadership.leads)
+        telemetry.track_queue_depth(lambda: len(self._queue))
+        telemetry.track_leadership(lambda: leadership.leads)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; then end the work, and give back the lease."""
@@ -87,9 +87,9 @@ class Operator:
             self._watches.served,
             surroundings,
             providers,
-            self._telemetry.model,
+            self._telemetry.record_model,
         )
-        workers = Workers(self._queue, reconcile, self._telemetry.passed, self._settings.workers)
+        workers = Workers(self._queue, reconcile, self._telemetry.record_pass, self._settings.workers)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(workers.run(), name="workers")
@@ -111,17 +111,18 @@ class Operator:
                 lambda: self._leadership.leads,
                 timedelta(seconds=settings.metrics_api_overlap_seconds),
             )
-        pods = Pods(self._store, self._watches.synced.is_set, MasterSecret(kube, settings.namespace).get)
+        master = MasterSecret(kube, settings.namespace)
+        pods = ReadyPods(self._store, self._watches.synced.is_set, master.get)
         metrics_api = MetricsApi(
             kube,
             certificates,
             pods,
             Scraper(pods.targets, telemetry),
-            telemetry.asked,
+            telemetry.record_metrics_request,
             settings.metrics_api_port,
             settings.metrics_api_refresh_seconds,
         )
-        telemetry.watch_certificate(metrics_api.certificate_end)
+        telemetry.track_certificate_expiry(metrics_api.certificate_expiry)
         return metrics_api
 
     def _enqueue_autoscaled(self) -> None:
@@ -162,7 +163,7 @@ class Operator:
         return web.Response(status=503 if problem else 200, text=f"{problem or 'ready'}\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._telemetry.text(), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=self._telemetry.exposition(), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def serve(settings: Settings) -> None:
@@ -175,7 +176,7 @@ async def serve(settings: Settings) -> None:
     gc.freeze()
     telemetry = Telemetry()
     guard = _Guard()
-    kube = await Kube.connect(telemetry.called, guard)
+    kube = await Kube.connect(telemetry.record_call, guard)
     try:
         lock = LeaseLock(kube, settings.namespace, LEASE_NAME)
         guard.leadership = Leadership(lock, settings.pod_name, settings.lease_seconds)

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Read once at start; a value that is out of range stops the process with its name and limits."""
+    """Read once at start; an invalid value stops the process with its name and limits."""
 
     model_config = SettingsConfigDict(env_prefix="SIROCCO_", frozen=True, extra="ignore")
 
@@ -15,7 +15,7 @@ class Settings(BaseSettings):
     serving_cpu_image: str = Field(default="sirocco/serving-cpu:0.1.0", min_length=1)
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
 
-    # Where the operator itself runs; set from the downward API.
+    # The operator's own pod, set from the downward API.
     namespace: str = Field(default="sirocco-system", min_length=1)
     pod_name: str = Field(default="sirocco-operator", min_length=1)
     # Namespaces to watch, comma-separated; empty means the whole cluster.
@@ -24,17 +24,17 @@ class Settings(BaseSettings):
     service_monitor_labels: dict[str, str] = {}
     service_monitor_interval: str = Field(default="15s", pattern=r"^[0-9]+(ms|s|m)$")
 
-    # Who serves the figures that autoscaling decides by: the operator, Prometheus through KEDA, or another
-    # server of custom.metrics.k8s.io.
+    # Who serves the figures for autoscaling: the operator, Prometheus through KEDA, or another server of
+    # custom.metrics.k8s.io.
     autoscaling_provider: Literal["builtin", "keda", "external"] = "builtin"
-    # The Service, in the operator's namespace, of its own metrics API.
+    # The Service of the operator's metrics API, in the operator's namespace.
     metrics_api_service: str = Field(default="sirocco-operator", min_length=1)
-    # Where it listens, in every replica; 0 for not at all.
+    # The metrics API's port in every replica; 0 turns it off.
     metrics_api_port: int = Field(default=0, ge=0, le=65535)
-    # tls.crt and tls.key that somebody else keeps, e.g. cert-manager; empty: the operator makes its own.
+    # A folder with tls.crt and tls.key, e.g. from cert-manager; when empty, the operator issues its own.
     metrics_api_certificate_folder: str = ""
-    # How often its certificate and the API server's are looked at, and how long before it is served the API
-    # server is told of another one.
+    # How often the metrics API reads its certificate and the API server's, and for how long the API server
+    # knows a new certificate before it is served.
     metrics_api_refresh_seconds: float = Field(default=30.0, ge=0.1)
     metrics_api_overlap_seconds: float = Field(default=300.0, ge=0)
     keda_prometheus_url: str = Field(default="", pattern=r"^(https?://\S+)?$", validate_default=True)

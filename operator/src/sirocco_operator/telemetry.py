@@ -1,4 +1,4 @@
-"""The operator's metrics and logs. No object's content is ever in either."""
+"""The operator's metrics and logs. Neither ever contains an object's content."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Telemetry:
-    """What the operator counts; everything is named `sirocco_operator_*`."""
+    """The operator's metrics, all named `sirocco_operator_*`."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -66,58 +66,58 @@ class Telemetry:
             buckets=(0.01, 0.03, 0.1, 0.3, 1, 3),
             registry=self._registry,
         )
-        self._certificate = _Certificate()
-        self._registry.register(_Models(self._models))
+        self._certificate = _CertificateCollector()
+        self._registry.register(_ModelCollector(self._models))
         self._registry.register(self._certificate)
         ProcessCollector(registry=self._registry)
 
-    def called(self, verb: str, kind: str, code: int) -> None:
-        """Count a call of the API."""
+    def record_call(self, verb: str, kind: str, code: int) -> None:
+        """Count a call of the Kubernetes API; code 0 means no answer."""
         self._calls.labels(verb, kind, str(code)).inc()
 
-    def passed(self, seconds: float, result: str) -> None:
-        """Count a pass over a model."""
+    def record_pass(self, seconds: float, result: str) -> None:
+        """Count a pass over a model and its duration."""
         self._seconds.observe(seconds)
         self._passes.labels(result).inc()
 
-    def model(self, key: Key, figures: ModelFigures | None) -> None:
-        """Note how a model is; None when it is gone."""
+    def record_model(self, key: Key, figures: ModelFigures | None) -> None:
+        """Keep the figures of a model; None removes them."""
         if figures is None:
             self._models.pop(key, None)
         else:
             self._models[key] = figures
 
-    def asked(self, what: str, code: int) -> None:
-        """Count a request of the metrics API."""
+    def record_metrics_request(self, what: str, code: int) -> None:
+        """Count a request to the metrics API."""
         self._requests.labels(what, str(code)).inc()
 
-    def scraped(self, result: str) -> None:
+    def record_scrape(self, result: str) -> None:
         """Count a scrape of a pod."""
         self._scrapes.labels(result).inc()
 
-    def scraped_all(self, seconds: float) -> None:
-        """Note how long it took to scrape all pods of a model."""
+    def record_scrape_round(self, seconds: float) -> None:
+        """Record how long the scrape of all pods of a model took."""
         self._rounds.observe(seconds)
 
-    def watch_queue(self, depth: Callable[[], int]) -> None:
+    def track_queue_depth(self, depth: Callable[[], int]) -> None:
         """Read the queue's depth at each scrape."""
         self._queue_depth.set_function(depth)
 
-    def watch_leader(self, leads: Callable[[], bool]) -> None:
+    def track_leadership(self, leads: Callable[[], bool]) -> None:
         """Read at each scrape whether this process leads."""
         self._leader.set_function(lambda: float(leads()))
 
-    def watch_certificate(self, end: Callable[[], float | None]) -> None:
-        """Read at each scrape when the metrics API's certificate ends: Unix time, None without one."""
-        self._certificate.end = end
+    def track_certificate_expiry(self, expiry: Callable[[], float | None]) -> None:
+        """Read at each scrape when the metrics API's certificate expires: Unix time, None without one."""
+        self._certificate.expiry = expiry
 
-    def text(self) -> bytes:
+    def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
-class _Models(Collector):
-    """Only the leader knows the models: of the others' processes there are no series."""
+class _ModelCollector(Collector):
+    """Exposes the models; only the leader knows them, so other replicas have no series."""
 
     def __init__(self, models: dict[Key, ModelFigures]) -> None:
         self._models = models
@@ -129,13 +129,13 @@ class _Models(Collector):
         for reason, number in sorted(Count(each.state for each in self._models.values()).items()):
             objects.add_metric([reason], number)
         yield objects
-        state = _family("state", "1 for the reason in a model's status.", "state")
-        ready = _family("ready", "1 while at least one pod of a model answers, else 0.")
-        replicas = _family("replicas", "Pods of a model that are wanted.")
-        ready_replicas = _family("ready_replicas", "Pods of a model that answer.")
-        gpus = _family("gpus", "GPUs that the pods of a model hold.")
-        restarts = _family("container_restarts", "Restarts of all containers of the pods of a model.")
-        scaling = _family("scaling", "1 for the reason of a model's condition ScalingActive.", "state")
+        state = _model_family("state", "1 for the reason in a model's status.", "state")
+        ready = _model_family("ready", "1 while at least one pod of a model answers, else 0.")
+        replicas = _model_family("replicas", "Pods of a model that are wanted.")
+        ready_replicas = _model_family("ready_replicas", "Pods of a model that answer.")
+        gpus = _model_family("gpus", "GPUs that the pods of a model hold.")
+        restarts = _model_family("container_restarts", "Restarts of all containers of the pods of a model.")
+        scaling = _model_family("scaling", "1 for the reason of a model's condition ScalingActive.", "state")
         for key, each in self._models.items():
             labels = [key.namespace, key.name]
             state.add_metric([*labels, each.state], 1)
@@ -149,31 +149,31 @@ class _Models(Collector):
         yield from (state, ready, replicas, ready_replicas, gpus, restarts, scaling)
 
 
-def _family(name: str, documentation: str, *labels: str) -> GaugeMetricFamily:
+def _model_family(name: str, documentation: str, *labels: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(
         f"sirocco_operator_model_{name}", documentation, labels=["namespace", "model", *labels]
     )
 
 
-class _Certificate(Collector):
+class _CertificateCollector(Collector):
     def __init__(self) -> None:
-        self.end: Callable[[], float | None] = lambda: None
+        self.expiry: Callable[[], float | None] = lambda: None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(
             "sirocco_operator_certificate_expiry_timestamp_seconds",
             "When the serving certificate of the metrics API ends, as Unix time.",
         )
-        if (end := self.end()) is not None:
-            family.add_metric([], end)
+        if (expiry := self.expiry()) is not None:
+            family.add_metric([], expiry)
         yield family
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and the traceback of an exception."""
+    """Formats a record as a line of JSON: time, level, logger, message, and an exception's traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line of a record."""
+        """The record as one line of JSON."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -186,13 +186,13 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_to_stderr(level: str) -> None:
-    """Send all logs to stderr as JSON lines, from `level` up."""
+    """Send logs of `level` and above to stderr as lines of JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # kopf tells of every event of every object; its warnings and errors are enough.
+    # kopf logs every event of every object; its warnings and errors are enough.
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    # It warns that it does not handle signals: it is not meant to.
+    # kopf warns that it does not handle signals, which it should not.
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

@@ -29,7 +29,7 @@ def test_metadata_and_spec_are_read_and_the_rest_left_alone() -> None:
     assert (model.metadata.uid, model.metadata.generation, model.spec.tensor_parallel) == ("u", 3, 2)
 
 
-def test_every_problem_is_told() -> None:
+def test_every_problem_is_reported() -> None:
     with pytest.raises(InvalidResource) as refused:
         parse(_raw(replicas=-1, tensorParallel="two"))
     assert [problem.partition(":")[0] for problem in refused.value.problems] == [
@@ -56,7 +56,7 @@ def test_null_counts_as_not_given() -> None:
     assert parse(_raw(replicas=None)).spec.replicas == 1
 
 
-def test_a_pattern_that_python_cannot_read_is_told_before_a_pod_starts_with_it() -> None:
+def test_a_pattern_that_python_cannot_read_is_refused_before_a_pod_starts_with_it() -> None:
     rules = [{"name": "card", "pattern": "[0-9"}]
     with pytest.raises(InvalidResource, match=r"deniedPatterns\[0\]\.pattern: .*unterminated character set"):
         parse(_raw(access={"deniedPatterns": rules}))

@@ -67,7 +67,7 @@ def test_another_kind_is_refused_by_name() -> None:
     assert found == ["kind: is 'Deployment': write InferenceModel"]
 
 
-def test_all_misfits_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     found = problems(document(replicas=-1, device="tpu", engine={"dtype": "int8"}))
     assert [problem.partition(":")[0] for problem in found] == [
         "spec.device",

@@ -1,4 +1,4 @@
-"""What an autoscaler is told: figures, targets, speed."""
+"""An autoscaler's metrics, targets and behavior."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ def test_another_figure_takes_the_place_of_the_default() -> None:
     assert _targets(**_with(target={"queueWaitSeconds": 2})) == {"sirocco_queue_wait_seconds": "2"}
 
 
-def test_several_figures_are_all_told() -> None:
+def test_several_figures_are_all_targets() -> None:
     target = {"inFlightRequests": 8, "queueWaitSeconds": 0.25, "kvCacheUtilization": 0.8}
     assert _targets(**_with(target=target)) == {
         "sirocco_requests_in_flight": "8",
@@ -75,7 +75,7 @@ def test_several_figures_are_all_told() -> None:
     }
 
 
-def test_a_target_below_a_thousandth_is_not_told_as_nothing() -> None:
+def test_a_target_below_a_thousandth_is_not_rounded_to_nothing() -> None:
     assert _targets(**_with(target={"queueWaitSeconds": 0.0001})) == {"sirocco_queue_wait_seconds": "1m"}
 
 

@@ -48,7 +48,7 @@ def test_the_serving_layer_lets_the_key_in(capsys: pytest.CaptureFixture[str]) -
     assert (who.models, who.requests_per_minute, who.tokens_per_minute) == (None, None, None)
 
 
-def test_what_the_key_may_do_is_what_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_key_may_do_is_what_the_options_say(capsys: pytest.CaptureFixture[str]) -> None:
     _, manifest, _ = _created(
         capsys,
         "ci",
@@ -74,7 +74,9 @@ def test_without_a_namespace_kubectl_takes_its_own(capsys: pytest.CaptureFixture
     assert manifest["metadata"] == {"name": "model-keys"}
 
 
-def test_the_next_command_is_told_and_adds_to_the_other_entries(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_next_command_is_printed_and_adds_to_the_other_entries(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["keys", "create", "alice"]) == 0
     captured = capsys.readouterr()
     command = "kubectl apply --server-side --force-conflicts --field-manager=sirocco-key-alice -f FILE"

@@ -1,4 +1,4 @@
-"""The API server decides, and is not asked the same again at once."""
+"""The API server decides, and its decisions are remembered for a while."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,41 +8,41 @@ import pytest
 
 from sirocco_operator.children.metrics import Metric
 from sirocco_operator.metrics_api.authorization import ALLOWED_SECONDS, DENIED_SECONDS, Authorizer, review
-from sirocco_operator.metrics_api.documents import Problem
+from sirocco_operator.metrics_api.documents import HttpError
 from sirocco_operator.metrics_api.identity import User
-from sirocco_operator.metrics_api.routes import Document, Question
+from sirocco_operator.metrics_api.routes import DiscoveryDocument, MetricRequest
 
-QUESTION = Question("models", "*", Metric.IN_FLIGHT)
+REQUEST = MetricRequest("models", "*", Metric.IN_FLIGHT)
 PATH = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/models/pods/*/sirocco_requests_in_flight"
 ALICE = User("alice", groups=("team",), extra=(("scopes", ("a",)),))
 
 
 class ApiServer:
-    """Decides as told, and keeps what it was asked."""
+    """Decides as `allowed` says, and keeps the reviews."""
 
     def __init__(self, allowed: bool = True) -> None:
         self.allowed = allowed
-        self.asked: list[Mapping[str, Any]] = []
+        self.reviews: list[Mapping[str, Any]] = []
         self.now = 0.0
-        self.authorizer = Authorizer(self._ask, lambda: self.now)
+        self.authorizer = Authorizer(self._decide, lambda: self.now)
 
-    async def _ask(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        self.asked.append(asked)
-        return {**asked, "status": {"allowed": self.allowed}}
+    async def _decide(self, review: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.reviews.append(review)
+        return {**review, "status": {"allowed": self.allowed}}
 
-    def check(self, user: User = ALICE, question: Question = QUESTION) -> bool:
+    def check(self, user: User = ALICE, request: MetricRequest = REQUEST) -> bool:
         """Whether the user may."""
         try:
-            asyncio.run(self.authorizer.check(user, PATH, question))
-        except Problem as problem:
-            if problem.status != 403:
+            asyncio.run(self.authorizer.check(user, PATH, request))
+        except HttpError as error:
+            if error.status != 403:
                 raise
             return False
         return True
 
 
-def test_a_figure_is_asked_for_as_a_subresource_of_pods() -> None:
-    assert review(ALICE, PATH, QUESTION)["spec"] == {
+def test_a_metric_is_reviewed_as_a_subresource_of_pods() -> None:
+    assert review(ALICE, PATH, REQUEST)["spec"] == {
         "user": "alice",
         "groups": ["team"],
         "extra": {"scopes": ["a"]},
@@ -58,8 +58,8 @@ def test_a_figure_is_asked_for_as_a_subresource_of_pods() -> None:
     }
 
 
-def test_discovery_is_asked_for_by_its_path() -> None:
-    assert review(User("bob", "1"), "/apis", Document.GROUPS)["spec"] == {
+def test_discovery_is_reviewed_by_its_path() -> None:
+    assert review(User("bob", "1"), "/apis", DiscoveryDocument.GROUPS)["spec"] == {
         "user": "bob",
         "uid": "1",
         "groups": [],
@@ -74,8 +74,8 @@ def test_who_may_is_let_in_and_who_may_not_is_refused() -> None:
 
 def test_a_refusal_says_who_may_not_do_what() -> None:
     server = ApiServer(False)
-    with pytest.raises(Problem, match='User "alice" cannot get resource "pods/sirocco_requests_in_flight"'):
-        asyncio.run(server.authorizer.check(ALICE, PATH, QUESTION))
+    with pytest.raises(HttpError, match='User "alice" cannot get resource "pods/sirocco_requests_in_flight"'):
+        asyncio.run(server.authorizer.check(ALICE, PATH, REQUEST))
 
 
 @pytest.mark.parametrize(("allowed", "seconds"), [(True, ALLOWED_SECONDS), (False, DENIED_SECONDS)])
@@ -87,7 +87,7 @@ def test_a_decision_is_believed_for_a_short_time(allowed: bool, seconds: float) 
     assert server.check() is allowed
     server.now = seconds + 0.1
     assert server.check() is not allowed
-    assert len(server.asked) == 2
+    assert len(server.reviews) == 2
 
 
 def test_a_decision_about_one_is_none_about_others() -> None:
@@ -95,11 +95,11 @@ def test_a_decision_about_one_is_none_about_others() -> None:
     server.check()
     server.allowed = False
     assert not server.check(User("alice", groups=("other",)))
-    assert not server.check(question=Question("others", "*", Metric.IN_FLIGHT))
-    assert not server.check(question=Question("models", "*", Metric.KV_CACHE))
+    assert not server.check(request=MetricRequest("others", "*", Metric.IN_FLIGHT))
+    assert not server.check(request=MetricRequest("models", "*", Metric.KV_CACHE))
 
 
 def test_the_api_servers_own_group_may_all() -> None:
     server = ApiServer(False)
     assert server.check(User("system:kube-aggregator", groups=("system:masters",)))
-    assert server.asked == []
+    assert server.reviews == []

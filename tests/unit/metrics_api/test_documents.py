@@ -6,8 +6,8 @@ import pytest
 
 from sirocco_operator.children.metrics import Metric
 from sirocco_operator.metrics_api.documents import (
+    HttpError,
     PodFigure,
-    Problem,
     aggregated_discovery,
     group,
     group_list,
@@ -38,7 +38,7 @@ def test_the_aggregated_form_is_given_to_those_who_ask_for_it() -> None:
     assert not wants_aggregated("")
 
 
-def test_both_forms_of_discovery_tell_the_same_metrics() -> None:
+def test_both_forms_of_discovery_list_the_same_metrics() -> None:
     (item,) = aggregated_discovery()["items"]
     (version,) = item["versions"]
     (pods,) = version["resources"]
@@ -75,11 +75,11 @@ def test_a_list_has_an_item_for_each_pod() -> None:
 
 
 def test_an_error_is_a_status_of_the_api_server() -> None:
-    told = status(Problem(403, "no"))
-    assert (told["kind"], told["status"], told["reason"], told["code"]) == (
+    found = status(HttpError(403, "no"))
+    assert (found["kind"], found["status"], found["reason"], found["code"]) == (
         "Status",
         "Failure",
         "Forbidden",
         403,
     )
-    assert told["message"] == "no"
+    assert found["message"] == "no"

@@ -1,7 +1,7 @@
 """What a pod's metrics say about its load."""
 
 from sirocco_operator.children.metrics import Metric
-from sirocco_operator.metrics_api.figures import SERIES, History, Sample, figures, read
+from sirocco_operator.metrics_api.figures import SERIES, History, Sample, figures, parse_exposition
 
 EXPOSITION = b"""\
 # HELP sirocco_serving_requests_in_flight Requests whose answer has not been sent whole.
@@ -37,18 +37,18 @@ vllm:num_requests_waiting{{engine="0"}} {engine_waiting}
 vllm:request_queue_time_seconds_sum{{engine="0"}} {engine[0]}
 vllm:request_queue_time_seconds_count{{engine="0"}} {engine[1]}
 """
-    return read(text.encode(), at)
+    return parse_exposition(text.encode(), at)
 
 
 def wait(*samples: Sample) -> float | None:
     history = History(samples[0])
     for each in samples[1:]:
-        history = history.then(each)
+        history = history.with_sample(each)
     return figures(history).get(Metric.QUEUE_WAIT)
 
 
 def test_all_series_are_read_and_no_others() -> None:
-    found = read(EXPOSITION, 3.0)
+    found = parse_exposition(EXPOSITION, 3.0)
     assert (found.in_flight, found.kv_cache, found.oldest, found.engine_waiting) == (12, 0.25, 1.5, 2)
     assert found.queue is not None
     assert found.engine_queue is not None
@@ -56,14 +56,14 @@ def test_all_series_are_read_and_no_others() -> None:
     assert (found.engine_queue.seconds, found.engine_queue.number) == (5, 10)
 
 
-def test_the_series_that_are_asked_for_are_those_that_are_needed() -> None:
-    found = read(b"".join(b"%s 1.0\n" % name.encode() for name in SERIES), 0)
+def test_the_scraped_series_are_those_that_are_needed() -> None:
+    found = parse_exposition(b"".join(b"%s 1.0\n" % name.encode() for name in SERIES), 0)
     assert None not in (found.in_flight, found.kv_cache, found.oldest, found.engine_waiting)
     assert None not in (found.queue, found.engine_queue)
 
 
 def test_several_engines_count_together() -> None:
-    found = read(
+    found = parse_exposition(
         b'vllm:kv_cache_usage_perc{engine="0"} 0.2\nvllm:kv_cache_usage_perc{engine="1"} 0.6\n'
         b'vllm:num_requests_waiting{engine="0"} 1\nvllm:num_requests_waiting{engine="1"} 3\n',
         0,
@@ -74,13 +74,15 @@ def test_several_engines_count_together() -> None:
 
 
 def test_what_a_pod_does_not_tell_is_missing_not_zero() -> None:
-    assert figures(History(read(b"python_info 1.0\n", 0))) == {}
-    assert figures(History(read(b"sirocco_serving_requests_in_flight 0.0\n", 0))) == {Metric.IN_FLIGHT: 0}
+    assert figures(History(parse_exposition(b"python_info 1.0\n", 0))) == {}
+    assert figures(History(parse_exposition(b"sirocco_serving_requests_in_flight 0.0\n", 0))) == {
+        Metric.IN_FLIGHT: 0
+    }
 
 
 def test_a_value_that_is_no_number_is_missing() -> None:
     for text in (b"NaN", b"+Inf", b"x"):
-        assert figures(History(read(b"sirocco_serving_requests_in_flight %s\n" % text, 0))) == {}
+        assert figures(History(parse_exposition(b"sirocco_serving_requests_in_flight %s\n" % text, 0))) == {}
 
 
 def test_the_wait_is_the_mean_of_those_that_left_the_queue_meanwhile() -> None:
@@ -116,13 +118,13 @@ def test_an_idle_engine_does_not_stall() -> None:
     assert wait(sample(0, engine=(5, 5)), sample(15, engine=(5, 5))) == 0
 
 
-def test_the_first_look_knows_a_wait_only_from_who_waits_in_the_pods_own_queue() -> None:
+def test_the_first_scrape_knows_a_wait_only_from_who_waits_in_the_pods_own_queue() -> None:
     assert wait(sample(0, queue=(100, 10))) == 0
     assert wait(sample(0, queue=(100, 10), oldest=3)) == 3
     assert wait(sample(0, engine_waiting=2)) is None
 
 
-def test_two_looks_that_are_far_apart_make_no_mean() -> None:
+def test_two_scrapes_far_apart_make_no_mean() -> None:
     assert wait(sample(0), sample(600, queue=(1000, 10))) == 0
 
 
@@ -130,7 +132,7 @@ def test_a_process_that_began_anew_counts_from_zero() -> None:
     assert wait(sample(0, queue=(100, 10)), sample(15, queue=(6, 3))) == 2
 
 
-def test_the_window_is_told() -> None:
+def test_the_window_is_reported() -> None:
     first = History(sample(0))
     assert first.window_seconds is None
-    assert first.then(sample(15)).window_seconds == 15
+    assert first.with_sample(sample(15)).window_seconds == 15

@@ -1,8 +1,8 @@
-"""Who asks, and who is believed."""
+"""Which client is authenticated, as which user."""
 
 import pytest
 
-from sirocco_operator.metrics_api.documents import Problem
+from sirocco_operator.metrics_api.documents import HttpError
 from sirocco_operator.metrics_api.identity import FrontProxy, User, authenticate
 
 CONFIG = {
@@ -18,12 +18,12 @@ PROXY = FrontProxy.parse(CONFIG)
 
 
 def certificate(*names: str) -> dict[str, object]:
-    """As `ssl` tells of one that it has verified."""
+    """A verified certificate in the form of `ssl`."""
     return {"subject": tuple((("commonName", name),) for name in names)}
 
 
 def refusal(proxy: FrontProxy, peer: dict[str, object] | None, *headers: tuple[str, str]) -> str:
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(HttpError) as raised:
         authenticate(proxy, peer, headers)
     assert raised.value.status == 401
     return raised.value.message
@@ -62,11 +62,11 @@ def test_a_call_for_nobody_is_refused() -> None:
     assert "X-Remote-User" in refusal(PROXY, certificate("front-proxy-client"), ("X-Remote-Group", "team"))
 
 
-def test_an_api_server_without_aggregation_layer_is_told() -> None:
+def test_an_api_server_without_aggregation_layer_is_reported() -> None:
     with pytest.raises(ValueError, match="aggregation layer is off"):
         FrontProxy.parse({"client-ca-file": "x"})
 
 
-def test_a_config_that_cannot_be_read_is_told() -> None:
+def test_a_config_that_cannot_be_read_is_reported() -> None:
     with pytest.raises(ValueError, match="requestheader-allowed-names is no JSON list"):
         FrontProxy.parse({**CONFIG, "requestheader-allowed-names": "front-proxy-client"})

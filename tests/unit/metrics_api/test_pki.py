@@ -14,7 +14,7 @@ from sirocco_operator.metrics_api.pki import (
     bundle_of,
     from_secret,
     issue,
-    planned,
+    plan,
     to_secret,
 )
 
@@ -24,10 +24,10 @@ OVERLAP = timedelta(minutes=5)
 SECOND = timedelta(seconds=1)
 
 
-def plan(found: Certificates | None, now: datetime, published: bytes | None = None) -> Certificates:
-    """What is kept then; the API server believes the bundle of before unless told otherwise."""
-    told = published if published is not None else found.bundle if found is not None else b""
-    return planned(found, NAMES, told, now, OVERLAP)
+def plan_at(found: Certificates | None, now: datetime, published: bytes | None = None) -> Certificates:
+    """The plan at `now`; by default the API server trusts the bundle of `found`."""
+    trusted = published if published is not None else found.bundle if found is not None else b""
+    return plan(found, NAMES, trusted, now, OVERLAP)
 
 
 def believed(leaf: Leaf, bundle: bytes, at: datetime) -> bool:
@@ -48,20 +48,20 @@ def test_a_new_certificate_is_believed_by_its_authority_alone() -> None:
     other, _ = issue(NAMES, NOW)
     assert believed(leaf, ca, NOW)
     assert not believed(other, ca, NOW)
-    assert leaf.fits()
+    assert leaf.key_matches()
     assert leaf.expiry == NOW + LIFETIME
-    assert leaf.made == NOW
+    assert leaf.issued_at == NOW
 
 
 def test_a_fresh_certificate_is_left_as_it_is() -> None:
-    first = plan(None, NOW)
-    assert plan(first, NOW + LIFETIME - RENEWAL - SECOND) is first
+    first = plan_at(None, NOW)
+    assert plan_at(first, NOW + LIFETIME - RENEWAL - SECOND) is first
 
 
 def test_the_next_certificate_is_made_long_before_the_served_one_ends() -> None:
-    first = plan(None, NOW)
+    first = plan_at(None, NOW)
     due = NOW + LIFETIME - RENEWAL
-    second = plan(first, due)
+    second = plan_at(first, due)
     assert second.served == first.served
     assert second.following is not None
     assert believed(second.served, second.bundle, due)
@@ -70,20 +70,20 @@ def test_the_next_certificate_is_made_long_before_the_served_one_ends() -> None:
 
 def test_the_next_certificate_is_served_only_once_its_authority_is_known_everywhere() -> None:
     due = NOW + LIFETIME - RENEWAL
-    first = plan(None, NOW)
-    second = plan(first, due)
-    assert plan(second, due + OVERLAP - SECOND) is second
-    assert plan(second, due + OVERLAP, published=first.bundle) is second
-    third = plan(second, due + OVERLAP)
+    first = plan_at(None, NOW)
+    second = plan_at(first, due)
+    assert plan_at(second, due + OVERLAP - SECOND) is second
+    assert plan_at(second, due + OVERLAP, published=first.bundle) is second
+    third = plan_at(second, due + OVERLAP)
     assert (third.served, third.following) == (second.following, None)
     assert believed(first.served, third.bundle, due + OVERLAP)
 
 
 def test_a_year_of_rotations_never_shows_what_is_not_believed() -> None:
-    kept, now, published, served = plan(None, NOW), NOW, b"", set[bytes]()
+    kept, now, published, served = plan_at(None, NOW), NOW, b"", set[bytes]()
     while now < NOW + timedelta(days=365):
         published = kept.bundle
-        changed = planned(kept, NAMES, published, now, OVERLAP)
+        changed = plan(kept, NAMES, published, now, OVERLAP)
         # Replicas may have read the change or not, and so may API servers.
         for leaf in (kept.served, changed.served):
             assert believed(leaf, published, now)
@@ -96,30 +96,30 @@ def test_a_year_of_rotations_never_shows_what_is_not_believed() -> None:
 
 
 def test_a_certificate_that_has_ended_is_replaced_at_once() -> None:
-    first = plan(None, NOW)
+    first = plan_at(None, NOW)
     late = NOW + LIFETIME + SECOND
-    second = plan(first, late)
+    second = plan_at(first, late)
     assert second.served != first.served
     assert believed(second.served, second.bundle, late)
 
 
 def test_a_certificate_for_another_service_is_replaced_and_still_believed() -> None:
     leaf, ca = issue(("another.svc",), NOW)
-    found = plan(Certificates(leaf, ca), NOW)
+    found = plan_at(Certificates(leaf, ca), NOW)
     assert found.served.names() == set(NAMES)
     assert ca in found.bundle
 
 
 def test_a_secret_keeps_everything() -> None:
-    first = plan(None, NOW)
-    second = plan(first, NOW + LIFETIME - RENEWAL)
+    first = plan_at(None, NOW)
+    second = plan_at(first, NOW + LIFETIME - RENEWAL)
     assert from_secret(to_secret(first)) == first
     assert from_secret(to_secret(second)) == second
 
 
 def test_a_secret_that_somebody_spoilt_is_as_none() -> None:
-    data = to_secret(plan(None, NOW))
-    other = to_secret(plan(None, NOW))
+    data = to_secret(plan_at(None, NOW))
+    other = to_secret(plan_at(None, NOW))
     assert from_secret({}) is None
     assert from_secret({**data, "tls.key": other["tls.key"]}) is None
     assert from_secret({**data, "ca.crt": base64.b64encode(b"x").decode()}) is None

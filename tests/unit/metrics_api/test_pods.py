@@ -1,4 +1,4 @@
-"""Which pods are asked for their figures, and how."""
+"""Which pods are scraped, and how."""
 
 import asyncio
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 
 from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.kube.kinds import MODEL, POD
-from sirocco_operator.metrics_api.documents import Problem
-from sirocco_operator.metrics_api.pods import Pods
+from sirocco_operator.metrics_api.documents import HttpError
+from sirocco_operator.metrics_api.pods import ReadyPods
 from sirocco_operator.metrics_api.selectors import parse
 from sirocco_operator.reconcile.master_secret import derive_internal_key
 from sirocco_operator.watches import owner_of
@@ -22,7 +22,7 @@ class World:
 
     def __init__(self, synced: bool = True) -> None:
         self.store = Store(MODEL.full_name, POD.full_name, owner_of)
-        self.pods = Pods(self.store, lambda: synced, self._master)
+        self.pods = ReadyPods(self.store, lambda: synced, self._master)
         self._version = 0
 
     async def _master(self) -> bytes:
@@ -33,7 +33,7 @@ class World:
         self._put(MODEL.api_version, MODEL.kind, namespace, name, {})
 
     def add_pod(self, name: str, model: str, namespace: str = "models", **more: Any) -> None:
-        """A Ready pod, but for what is told otherwise."""
+        """A Ready pod; `more` overrides parts of its manifest."""
         status = {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]}
         spec = {"containers": [{"name": "vllm", "ports": [{"name": "http", "containerPort": 8000}]}]}
         parts = {"spec": {**spec, **more.get("spec", {})}, "status": {**status, **more.get("status", {})}}
@@ -41,11 +41,11 @@ class World:
         self._put("v1", "Pod", namespace, name, parts, labels=labels, **more.get("metadata", {}))
 
     def models(self, selector: str = "", namespace: str = "models") -> list[str]:
-        """The names of the models whose pods are looked at."""
+        """The names of the models whose pods are scraped."""
         return [key.name for key in self.pods.models(namespace, parse(selector))]
 
     def targets(self, model: str) -> list[tuple[str, str, str | None]]:
-        """Name, URL without its query, and key of each pod that is asked."""
+        """Name, URL without its query, and key of each pod that is scraped."""
         found = asyncio.run(self.pods.targets(Key("models", model)))
         return [(each.pod, each.url.partition("?")[0], each.key) for each in found]
 
@@ -53,12 +53,12 @@ class World:
         self, version: str, kind: str, namespace: str, name: str, parts: dict[str, Any], **metadata: Any
     ) -> None:
         self._version += 1
-        told = {"name": name, "namespace": namespace, "uid": f"uid-{name}", **metadata}
-        told["resourceVersion"] = str(self._version)
-        self.store.put({"apiVersion": version, "kind": kind, "metadata": told, **parts})
+        entry = {"name": name, "namespace": namespace, "uid": f"uid-{name}", **metadata}
+        entry["resourceVersion"] = str(self._version)
+        self.store.put({"apiVersion": version, "kind": kind, "metadata": entry, **parts})
 
 
-def test_the_selector_of_a_model_asks_its_pods_alone() -> None:
+def test_the_selector_of_a_model_finds_its_pods_alone() -> None:
     world = World()
     world.add_model("mistral")
     world.add_model("llama")
@@ -78,14 +78,14 @@ def test_the_selector_of_a_model_asks_its_pods_alone() -> None:
     ],
     ids=["not Ready", "just begun", "without address", "ending"],
 )
-def test_only_ready_pods_are_asked(more: dict[str, Any]) -> None:
+def test_only_ready_pods_are_scraped(more: dict[str, Any]) -> None:
     world = World()
     world.add_model("mistral")
     world.add_pod("mistral-1", "mistral", **more)
     assert world.targets("mistral") == []
 
 
-def test_an_open_pod_is_asked_without_a_key() -> None:
+def test_an_open_pod_is_scraped_without_a_key() -> None:
     world = World()
     world.add_model("mistral")
     world.add_pod("mistral-1", "mistral")
@@ -100,30 +100,31 @@ def test_a_pods_labels_are_kept_for_selectors() -> None:
     assert target.labels == {MODEL_LABEL: "mistral", "pod-template-hash": "1"}
 
 
-def test_a_pod_with_keys_is_asked_with_the_models_internal_key() -> None:
+def test_a_pod_with_keys_is_scraped_with_the_models_internal_key() -> None:
     world = World()
     world.add_model("mistral")
     volume = {"name": "internal", "secret": {"secretName": "mistral-internal"}}
     world.add_pod("open", "mistral")
     world.add_pod("with-keys", "mistral", spec={"volumes": [volume]})
     key = derive_internal_key(MASTER, Key("models", "mistral"), "uid-mistral")
-    assert [(pod, told) for pod, _, told in world.targets("mistral")] == [("open", None), ("with-keys", key)]
+    used = [(pod, sent) for pod, _, sent in world.targets("mistral")]
+    assert used == [("open", None), ("with-keys", key)]
 
 
-def test_a_pod_with_an_ipv6_address_is_asked() -> None:
+def test_a_pod_with_an_ipv6_address_is_scraped() -> None:
     world = World()
     world.add_model("mistral")
     world.add_pod("mistral-1", "mistral", status={"podIP": "fd00::1"})
     assert world.targets("mistral") == [("mistral-1", "http://[fd00::1]:8000/metrics", None)]
 
 
-def test_pods_of_a_model_that_is_gone_are_not_asked() -> None:
+def test_pods_of_a_model_that_is_gone_are_not_scraped() -> None:
     world = World()
     world.add_pod("mistral-1", "mistral")
     assert world.targets("mistral") == []
 
 
 def test_an_operator_that_does_not_know_all_pods_yet_says_so() -> None:
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(HttpError) as raised:
         World(synced=False).models()
     assert raised.value.status == 503

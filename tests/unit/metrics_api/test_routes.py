@@ -1,31 +1,31 @@
-"""Which request is for what."""
+"""Which path asks for what."""
 
 import pytest
 
 from sirocco_operator.children.metrics import Metric
-from sirocco_operator.metrics_api.documents import Problem
-from sirocco_operator.metrics_api.routes import Document, Question, is_health, route
+from sirocco_operator.metrics_api.documents import HttpError
+from sirocco_operator.metrics_api.routes import DiscoveryDocument, MetricRequest, is_health, route
 
 ROOT = "/apis/custom.metrics.k8s.io/v1beta2"
 
 
-def problem(method: str, path: str) -> int:
-    with pytest.raises(Problem) as raised:
+def status(method: str, path: str) -> int:
+    with pytest.raises(HttpError) as raised:
         route(method, path)
     return raised.value.status
 
 
 def test_the_figures_of_all_pods_or_of_one() -> None:
     path = f"{ROOT}/namespaces/models/pods/*/sirocco_requests_in_flight"
-    assert route("GET", path) == Question("models", "*", Metric.IN_FLIGHT)
+    assert route("GET", path) == MetricRequest("models", "*", Metric.IN_FLIGHT)
     path = f"{ROOT}/namespaces/models/pods/mistral-1/sirocco_kv_cache_utilization"
-    assert route("GET", path) == Question("models", "mistral-1", Metric.KV_CACHE)
+    assert route("GET", path) == MetricRequest("models", "mistral-1", Metric.KV_CACHE)
 
 
 def test_discovery() -> None:
-    assert route("GET", "/apis") is Document.GROUPS
-    assert route("GET", "/apis/custom.metrics.k8s.io") is Document.GROUP
-    assert route("GET", f"{ROOT}/") is Document.RESOURCES
+    assert route("GET", "/apis") is DiscoveryDocument.GROUPS
+    assert route("GET", "/apis/custom.metrics.k8s.io") is DiscoveryDocument.GROUP
+    assert route("GET", f"{ROOT}/") is DiscoveryDocument.RESOURCES
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def test_discovery() -> None:
     ],
 )
 def test_there_is_nothing_else(path: str) -> None:
-    assert problem("GET", path) == 404
+    assert status("GET", path) == 404
 
 
 def test_nothing_can_be_written() -> None:
-    assert problem("POST", f"{ROOT}/namespaces/models/pods/*/sirocco_requests_in_flight") == 405
-    assert problem("DELETE", "/apis") == 405
+    assert status("POST", f"{ROOT}/namespaces/models/pods/*/sirocco_requests_in_flight") == 405
+    assert status("DELETE", "/apis") == 405
 
 
 def test_only_health_is_open() -> None:

@@ -189,7 +189,7 @@ def deployment(
     }
 
 
-def told(of: InferenceModel, *pods: dict[str, Any], **observed: Any) -> tuple[str, str]:
-    """The status's reason and message for these pods and whatever else was observed."""
+def reason_and_message(of: InferenceModel, *pods: dict[str, Any], **observed: Any) -> tuple[str, str]:
+    """The status's reason and message for these pods and everything else observed."""
     status = compute(of, Observed(pods=pods, **({"deployment": deployment()} | observed)), {}, NOW)
     return status["reason"], status["message"]

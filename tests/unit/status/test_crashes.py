@@ -112,14 +112,14 @@ CAUSES = [
 
 
 @pytest.mark.parametrize(("line", "reason", "fix"), CAUSES)
-def test_a_crash_is_told_by_its_cause_and_a_fix(line: str, reason: str, fix: str) -> None:
+def test_a_crash_is_reported_by_its_cause_and_a_fix(line: str, reason: str, fix: str) -> None:
     model = cluster.model()
     log = f"    raise ValueError(\n{line}\n    For further information visit https://errors.pydantic.dev\n"
 
-    told, message = cluster.told(model, cluster.crashed(cluster.pod(model), log))
+    reported, message = cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), log))
 
     cause = line.strip().removeprefix("Value error, ").removesuffix(FIELDS).rstrip(".")
-    assert told == reason
+    assert reported == reason
     assert f"{cause}: {fix}" in message
 
 
@@ -127,7 +127,7 @@ def test_the_prefix_of_a_process_is_left_out() -> None:
     model = cluster.model()
     log = f"{CORE}ValueError: No available memory for the cache blocks.\n"
 
-    _, message = cluster.told(model, cluster.crashed(cluster.pod(model), log))
+    _, message = cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), log))
 
     assert message.startswith("ValueError: No available memory for the cache blocks: ")
 
@@ -140,10 +140,10 @@ def test_a_cause_before_the_final_traceback_is_found() -> None:
         "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}\n"
     )
 
-    assert cluster.told(model, cluster.crashed(cluster.pod(model), log))[0] == "OutOfGPUMemory"
+    assert cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), log))[0] == "OutOfGPUMemory"
 
 
-def test_an_unknown_crash_is_told_by_its_exception_rather_than_what_comes_after() -> None:
+def test_an_unknown_crash_is_reported_by_its_exception_rather_than_what_comes_after() -> None:
     model = cluster.model()
     log = (
         '  File "x.py", line 3, in main\n'
@@ -153,27 +153,27 @@ def test_an_unknown_crash_is_told_by_its_exception_rather_than_what_comes_after(
         "  warnings.warn('resource_tracker'\n"
     )
 
-    assert cluster.told(model, cluster.crashed(cluster.pod(model), log)) == (
+    assert cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), log)) == (
         "EngineCrashed",
         "exit code 1, KeyError: 'layers.40.weight': "
         "see `kubectl logs -c vllm` of the pod, with --previous after a restart",
     )
 
 
-def test_a_crash_without_words_is_told_by_its_exit_code() -> None:
+def test_a_crash_without_words_is_reported_by_its_exit_code() -> None:
     model = cluster.model()
 
-    assert cluster.told(model, cluster.crashed(cluster.pod(model), "", exit_code=139))[1].startswith(
-        "exit code 139: see"
-    )
+    assert cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), "", exit_code=139))[
+        1
+    ].startswith("exit code 139: see")
 
 
-def test_a_crash_stays_told_while_the_engine_starts_again() -> None:
+def test_a_crash_stays_reported_while_the_engine_starts_again() -> None:
     model = cluster.model()
     ended = cluster.end("torch.OutOfMemoryError: CUDA out of memory.")
     again = cluster.with_container(cluster.pod(model), "vllm", {"running": {}}, ended)
 
-    assert cluster.told(model, again) == cluster.told(
+    assert cluster.reason_and_message(model, again) == cluster.reason_and_message(
         model, cluster.crashed(cluster.pod(model), "torch.OutOfMemoryError: CUDA out of memory.")
     )
 
@@ -184,14 +184,14 @@ def test_a_crash_before_the_engine_came_up_again_is_history() -> None:
         cluster.pod(model), "vllm", {"running": {}}, cluster.end("KeyError: 1"), started=True
     )
 
-    assert cluster.told(model, up)[0] == "Loading"
+    assert cluster.reason_and_message(model, up)[0] == "Loading"
 
 
 def test_a_container_killed_for_its_memory_names_the_limit() -> None:
     model = cluster.model({"resources": {"limits": {"memory": "24Gi"}}})
     pod = cluster.crashed(cluster.pod(model), exit_code=137, reason="OOMKilled")
 
-    reason, message = cluster.told(model, pod)
+    reason, message = cluster.reason_and_message(model, pod)
 
     assert reason == "OutOfMemory"
     assert message.startswith("the kernel killed the engine for using more memory than its limit of ")
@@ -199,12 +199,12 @@ def test_a_container_killed_for_its_memory_names_the_limit() -> None:
 
 
 @pytest.mark.parametrize(("probe", "reason"), [("startup", "StartupTimeout"), ("liveness", "PodsUnhealthy")])
-def test_a_kill_by_a_probe_is_told(probe: str, reason: str) -> None:
+def test_a_kill_by_a_probe_is_reported(probe: str, reason: str) -> None:
     model = cluster.model()
     pod = cluster.crashed(cluster.pod(model), "INFO: Shutting down", exit_code=0, reason="Completed")
     kill = cluster.event(pod, "Killing", f"Container vllm failed {probe} probe, will be restarted")
 
-    assert cluster.told(model, pod, events=[kill])[0] == reason
+    assert cluster.reason_and_message(model, pod, events=[kill])[0] == reason
 
 
 def test_a_kill_by_a_probe_before_this_crash_is_history() -> None:
@@ -213,7 +213,7 @@ def test_a_kill_by_a_probe_before_this_crash_is_history() -> None:
     message = "Container vllm failed liveness probe, will be restarted"
     kill = cluster.event(pod, "Killing", message, at="2026-11-23T19:00:00Z")
 
-    assert cluster.told(model, pod, events=[kill])[0] == "EngineCrashed"
+    assert cluster.reason_and_message(model, pod, events=[kill])[0] == "EngineCrashed"
 
 
 def test_an_engine_that_stops_answering_is_unhealthy() -> None:
@@ -221,4 +221,4 @@ def test_an_engine_that_stops_answering_is_unhealthy() -> None:
     pod = cluster.running(cluster.pod(model), "vllm", started=True)
     failed = cluster.event(pod, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")
 
-    assert cluster.told(model, pod, events=[failed])[0] == "PodsUnhealthy"
+    assert cluster.reason_and_message(model, pod, events=[failed])[0] == "PodsUnhealthy"

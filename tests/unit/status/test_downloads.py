@@ -16,14 +16,14 @@ NAME = "mistral-7f99ff5f67-x2k4p"
         (Download(12, None), "fetching 12 B of mistralai/Mistral-7B"),
     ],
 )
-def test_a_download_is_told_in_bytes(download: Download, message: str) -> None:
+def test_a_download_is_reported_in_bytes(download: Download, message: str) -> None:
     model = cluster.model()
     pod = cluster.running(cluster.pod(model), "download")
 
-    assert cluster.told(model, pod, downloads={NAME: download}) == ("Downloading", message)
+    assert cluster.reason_and_message(model, pod, downloads={NAME: download}) == ("Downloading", message)
 
 
-def test_of_several_downloads_the_least_advanced_is_told() -> None:
+def test_of_several_downloads_the_least_advanced_is_reported() -> None:
     model = cluster.model({"replicas": 2})
     pods = [cluster.running(cluster.pod(model, suffix), "download") for suffix in ("a", "b")]
     downloads = {
@@ -31,36 +31,38 @@ def test_of_several_downloads_the_least_advanced_is_told() -> None:
         pods[1]["metadata"]["name"]: Download(2 * 10**9, 10**10),
     }
 
-    assert cluster.told(model, *pods, downloads=downloads)[1].startswith("fetching 2.0 of 10.0 GB")
+    assert cluster.reason_and_message(model, *pods, downloads=downloads)[1].startswith(
+        "fetching 2.0 of 10.0 GB"
+    )
 
 
-def test_a_download_that_cannot_be_asked_is_told_without_bytes() -> None:
+def test_a_download_that_cannot_be_reached_is_reported_without_bytes() -> None:
     model = cluster.model()
 
-    assert cluster.told(model, cluster.running(cluster.pod(model), "download")) == (
+    assert cluster.reason_and_message(model, cluster.running(cluster.pod(model), "download")) == (
         "Downloading",
         "fetching mistralai/Mistral-7B",
     )
 
 
-def test_a_failed_download_is_told_in_the_downloaders_sentence() -> None:
+def test_a_failed_download_is_reported_in_the_downloaders_sentence() -> None:
     model = cluster.model()
     sentence = (
         "mistralai/Mistral-7B is gated: accept its licence and put HF_TOKEN into the Secret model.secretName"
     )
     log = f"Fetching 12 files\nsirocco download: forbidden: {sentence}\n"
 
-    assert cluster.told(model, cluster.crashed(cluster.pod(model), log, "download")) == (
+    assert cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), log, "download")) == (
         "DownloadFailed",
         sentence,
     )
 
 
-def test_an_undeclared_failure_is_told_by_the_last_line_that_tells() -> None:
+def test_an_undeclared_failure_is_reported_by_the_last_line_that_names_a_cause() -> None:
     model = cluster.model()
     log = 'Traceback (most recent call last):\n  File "x.py"\nsirocco download: failed: IncompleteRead\n'
 
-    reason, message = cluster.told(model, cluster.crashed(cluster.pod(model), log, "download"))
+    reason, message = cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), log, "download"))
 
     assert reason == "DownloadFailed"
     assert message == "mistralai/Mistral-7B: IncompleteRead: see `kubectl logs -c download` of the pod"
@@ -72,8 +74,8 @@ def test_a_retry_stays_failed_until_it_reports_bytes() -> None:
     state = {"running": {"startedAt": cluster.CREATED}}
     retrying = cluster.with_container(cluster.pod(model), "download", state, failed)
 
-    assert cluster.told(model, retrying)[0] == "DownloadFailed"
-    assert cluster.told(model, retrying, downloads={NAME: Download(5, 10)})[0] == "Downloading"
+    assert cluster.reason_and_message(model, retrying)[0] == "DownloadFailed"
+    assert cluster.reason_and_message(model, retrying, downloads={NAME: Download(5, 10)})[0] == "Downloading"
 
 
 def test_weights_that_do_not_fit_into_the_pod_name_the_claim_as_the_fix() -> None:
@@ -81,27 +83,29 @@ def test_weights_that_do_not_fit_into_the_pod_name_the_claim_as_the_fix() -> Non
     gone = cluster.evicted(model, 'Usage of EmptyDir volume "models" exceeds the limit "100Gi". ')
     next_try = cluster.running(cluster.pod(model), "download")
 
-    reason, message = cluster.told(model, gone, next_try)
+    reason, message = cluster.reason_and_message(model, gone, next_try)
 
     assert reason == "DownloadFailed"
     assert 'exceeds the limit "100Gi": keep the weights in a PersistentVolumeClaim' in message
 
 
-def test_another_eviction_is_told_until_its_replacement_serves() -> None:
+def test_another_eviction_is_reported_until_its_replacement_serves() -> None:
     model = cluster.model()
     gone = cluster.evicted(model, "The node was low on resource: memory. ")
 
-    reason, message = cluster.told(model, gone, cluster.running(cluster.pod(model), "vllm"))
+    reason, message = cluster.reason_and_message(model, gone, cluster.running(cluster.pod(model), "vllm"))
 
     assert reason == "Evicted"
     assert message.startswith(
         "a pod was evicted: The node was low on resource: memory: set resources.requests"
     )
-    assert cluster.told(model, gone, cluster.ready(model))[0] == "Ready"
+    assert cluster.reason_and_message(model, gone, cluster.ready(model))[0] == "Ready"
 
 
 def test_an_eviction_of_long_ago_is_history() -> None:
     model = cluster.model()
     gone = cluster.evicted(model, "The node was low on resource: memory. ", at="2026-11-20T10:00:00Z")
 
-    assert cluster.told(model, gone, cluster.running(cluster.pod(model), "vllm"))[0] == "Loading"
+    assert (
+        cluster.reason_and_message(model, gone, cluster.running(cluster.pod(model), "vllm"))[0] == "Loading"
+    )

@@ -33,7 +33,7 @@ def test_a_model_without_a_serving_pod_is_not_ready() -> None:
     assert not figures(status("False"), Observed()).ready
 
 
-def test_a_resource_that_became_invalid_is_not_told_to_be_down() -> None:
+def test_a_resource_that_became_invalid_is_not_reported_as_down() -> None:
     assert figures(status("Unknown"), Observed()).ready
 
 

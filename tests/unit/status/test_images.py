@@ -8,7 +8,7 @@ IMAGE = "registry.example.com/team/serving:1"
 
 
 @pytest.mark.parametrize(
-    ("reason", "message", "told"),
+    ("reason", "message", "reported"),
     [
         (
             "InvalidImageName",
@@ -44,22 +44,24 @@ IMAGE = "registry.example.com/team/serving:1"
         ),
     ],
 )
-def test_an_image_that_cannot_be_pulled_is_told_with_its_cause(reason: str, message: str, told: str) -> None:
+def test_an_image_that_cannot_be_pulled_is_reported_with_its_cause(
+    reason: str, message: str, reported: str
+) -> None:
     model = cluster.model({"engine": {"image": IMAGE}})
 
     pod = cluster.waiting(cluster.pod(model), "vllm", reason, message)
 
-    assert cluster.told(model, pod) == ("ImagePull", told)
+    assert cluster.reason_and_message(model, pod) == ("ImagePull", reported)
 
 
-def test_a_pull_is_told_alike_while_it_fails_and_while_it_backs_off() -> None:
+def test_a_pull_is_reported_alike_while_it_fails_and_while_it_backs_off() -> None:
     model = cluster.model({"engine": {"image": IMAGE}})
     cause = f'failed to pull and unpack image "{IMAGE}": dial tcp: connection refused'
     failing = cluster.waiting(cluster.pod(model), "vllm", "ErrImagePull", cause)
     message = f'Back-off pulling image "{IMAGE}": ErrImagePull: {cause}'
     backing_off = cluster.waiting(cluster.pod(model), "vllm", "ImagePullBackOff", message)
 
-    assert cluster.told(model, failing) == cluster.told(model, backing_off)
+    assert cluster.reason_and_message(model, failing) == cluster.reason_and_message(model, backing_off)
 
 
 @pytest.mark.parametrize("container", ["download", "vllm"])
@@ -67,7 +69,7 @@ def test_an_image_without_our_package_lacks_the_serving_layer(container: str) ->
     model = cluster.model({"engine": {"image": IMAGE}})
     message = "Traceback (most recent call last):\nModuleNotFoundError: No module named 'sirocco_serving'\n"
 
-    assert cluster.told(model, cluster.crashed(cluster.pod(model), message, container)) == (
+    assert cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), message, container)) == (
         "ImageLacksServingLayer",
         f"{IMAGE} is not a serving image: leave engine.image out, "
         "or build ours over it (serving/Dockerfile, build argument BASE)",
@@ -83,23 +85,23 @@ def test_an_image_without_vllm_lacks_the_serving_layer() -> None:
 
     pod = cluster.waiting(cluster.pod(model), "vllm", "RunContainerError", message)
 
-    assert cluster.told(model, pod)[0] == "ImageLacksServingLayer"
+    assert cluster.reason_and_message(model, pod)[0] == "ImageLacksServingLayer"
 
 
-def test_an_image_that_runs_as_root_is_told() -> None:
+def test_an_image_that_runs_as_root_is_reported() -> None:
     model = cluster.model({"engine": {"image": IMAGE}})
     message = 'container has runAsNonRoot and image will run as root (pod: "mistral", container: vllm)'
 
     pod = cluster.waiting(cluster.pod(model), "vllm", "CreateContainerConfigError", message)
 
-    assert cluster.told(model, pod)[0] == "ImageRunsAsRoot"
+    assert cluster.reason_and_message(model, pod)[0] == "ImageRunsAsRoot"
 
 
-def test_a_node_that_cannot_mount_images_is_told() -> None:
+def test_a_node_that_cannot_mount_images_is_reported() -> None:
     model = cluster.model({"model": {"uri": "oci://registry.example.com/weights:1"}})
     cause = 'failed to mkdir "": mkdir : no such file or directory'
     message = f'failed to generate container "c1" spec: failed to generate spec: {cause}'
 
     pod = cluster.waiting(cluster.pod(model), "vllm", "CreateContainerError", message)
 
-    assert cluster.told(model, pod)[0] == "ImageVolumesUnsupported"
+    assert cluster.reason_and_message(model, pod)[0] == "ImageVolumesUnsupported"

@@ -8,13 +8,13 @@ from tests.unit.status import cluster
 def test_a_foreign_object_of_our_name_is_named() -> None:
     refusal = Refusal(RefusalCause.NAME_CONFLICT, "ServiceAccount", "mistral")
 
-    assert cluster.told(cluster.model(), refusals=[refusal]) == (
+    assert cluster.reason_and_message(cluster.model(), refusals=[refusal]) == (
         "NameConflict",
         "ServiceAccount mistral exists and is not of this model: rename the model, or delete that object",
     )
 
 
-def test_a_foreign_service_is_not_told_as_the_endpoint() -> None:
+def test_a_foreign_service_is_not_reported_as_the_endpoint() -> None:
     refusal = Refusal(RefusalCause.NAME_CONFLICT, "Service", "mistral")
 
     status = compute(cluster.model(), Observed(refusals=[refusal]), {}, cluster.NOW)
@@ -22,42 +22,44 @@ def test_a_foreign_service_is_not_told_as_the_endpoint() -> None:
     assert "endpoint" not in status
 
 
-def test_a_cluster_that_drops_image_volumes_is_told() -> None:
+def test_a_cluster_that_drops_image_volumes_is_reported() -> None:
     refusal = Refusal(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED, "Deployment", "mistral")
 
-    reason, message = cluster.told(cluster.model(), refusals=[refusal])
+    reason, message = cluster.reason_and_message(cluster.model(), refusals=[refusal])
 
     assert reason == "ImageVolumesUnsupported"
     assert "or serve from hf:// or pvc://" in message
 
 
-def test_a_rejected_child_is_told_in_the_api_servers_words() -> None:
+def test_a_rejected_child_is_reported_in_the_api_servers_words() -> None:
     words = 'admission webhook "policy.example.com" denied the request: images must be signed'
     refusal = Refusal(RefusalCause.REJECTED, "Deployment", "mistral", words)
 
-    assert cluster.told(cluster.model(), refusals=[refusal]) == (
+    assert cluster.reason_and_message(cluster.model(), refusals=[refusal]) == (
         "ChildRejected",
         f"the API server said: Deployment mistral: {words}: change what it complains of, or the policy",
     )
 
 
-def test_a_resource_that_does_not_fit_the_schema_is_told_field_by_field() -> None:
+def test_a_resource_that_does_not_fit_the_schema_is_reported_field_by_field() -> None:
     words = "spec.tensorParallel: input should be less than or equal to 64"
     refusal = Refusal(RefusalCause.INVALID_SPEC, "InferenceModel", "mistral", words)
 
-    reason, message = cluster.told(cluster.model(), refusals=[refusal])
+    reason, message = cluster.reason_and_message(cluster.model(), refusals=[refusal])
 
     assert reason == "InvalidSpec"
     assert message.startswith(f"{words}: correct the fields")
 
 
-def test_an_exceeded_quota_is_told_alike_at_each_try() -> None:
-    told = {
-        cluster.told(cluster.model(), deployment=cluster.deployment(failure=quota_failure(suffix)))
+def test_an_exceeded_quota_is_reported_alike_at_each_try() -> None:
+    reported = {
+        cluster.reason_and_message(
+            cluster.model(), deployment=cluster.deployment(failure=quota_failure(suffix))
+        )
         for suffix in ("r7qlk", "6ff2q")
     }
 
-    assert told == {
+    assert reported == {
         (
             "QuotaExceeded",
             "exceeded quota: gpus, requested: requests.nvidia.com/gpu=1, used: requests.nvidia.com/gpu=8, "
@@ -79,7 +81,7 @@ def test_a_service_account_that_is_not_there_is_named() -> None:
         'serviceaccount "mine" not found'
     )
 
-    assert cluster.told(cluster.model(), deployment=cluster.deployment(failure=failure)) == (
+    assert cluster.reason_and_message(cluster.model(), deployment=cluster.deployment(failure=failure)) == (
         "ServiceAccountMissing",
         'serviceaccount "mine" not found: create it, or correct serviceAccountName',
     )
@@ -90,13 +92,15 @@ def test_a_policy_that_forbids_the_pods_is_quoted() -> None:
         'pods "mistral-1-x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true'
     )
 
-    reason, message = cluster.told(cluster.model(), deployment=cluster.deployment(failure=failure))
+    reason, message = cluster.reason_and_message(
+        cluster.model(), deployment=cluster.deployment(failure=failure)
+    )
 
     assert reason == "ChildRejected"
     assert 'violates PodSecurity "restricted:latest"' in message
 
 
-def test_a_refused_child_is_told_rather_than_that_the_model_is_stopped() -> None:
+def test_a_refused_child_comes_before_a_stopped_model() -> None:
     refusal = Refusal(RefusalCause.NAME_CONFLICT, "ConfigMap", "mistral-serving")
 
-    assert cluster.told(cluster.model({"replicas": 0}), refusals=[refusal])[0] == "NameConflict"
+    assert cluster.reason_and_message(cluster.model({"replicas": 0}), refusals=[refusal])[0] == "NameConflict"

@@ -11,7 +11,7 @@ def test_a_surge_pod_without_a_free_gpu_names_the_way_out() -> None:
     model = cluster.model()
     surge = cluster.unscheduled(model, SHORT_OF_GPUS)
 
-    assert cluster.told(
+    assert cluster.reason_and_message(
         model, cluster.ready(model, "a", cluster.OLD), surge, nodes=[cluster.node("a", 1)]
     ) == (
         "RolloutNeedsGPU",
@@ -38,18 +38,18 @@ def test_in_place_a_pod_without_a_gpu_just_waits() -> None:
     model = cluster.model({"replicas": 2, "rollout": {"strategy": "InPlace"}})
     pods = [cluster.ready(model, "a", cluster.OLD), cluster.unscheduled(model, SHORT_OF_GPUS)]
 
-    assert cluster.told(model, *pods, nodes=[cluster.node("a", 1)])[0] == "WaitingForGPU"
+    assert cluster.reason_and_message(model, *pods, nodes=[cluster.node("a", 1)])[0] == "WaitingForGPU"
 
 
 def test_a_pod_that_gets_the_gpus_of_one_that_drains_waits_for_nothing_else() -> None:
     model = cluster.model({"rollout": {"strategy": "InPlace"}})
     draining = cluster.terminating(cluster.ready(model, "a", cluster.OLD))
 
-    told = cluster.told(
+    reported = cluster.reason_and_message(
         model, draining, cluster.unscheduled(model, SHORT_OF_GPUS), nodes=[cluster.node("a", 1)]
     )
 
-    assert told == (
+    assert reported == (
         "Replacing",
         "the new pod waits for the 1 nvidia.com/gpu of one that finishes its requests",
     )
@@ -60,23 +60,25 @@ def test_a_pod_that_drained_to_its_end_holds_no_gpus() -> None:
     over = cluster.terminating(cluster.ready(model, "a", cluster.OLD))
     over["status"]["phase"] = "Succeeded"
 
-    told = cluster.told(model, over, cluster.unscheduled(model, SHORT_OF_GPUS), nodes=[cluster.node("a", 1)])
+    reported = cluster.reason_and_message(
+        model, over, cluster.unscheduled(model, SHORT_OF_GPUS), nodes=[cluster.node("a", 1)]
+    )
 
-    assert told[0] == "WaitingForGPU"
+    assert reported[0] == "WaitingForGPU"
 
 
 def test_a_new_revision_that_no_node_can_hold_is_not_helped_by_in_place() -> None:
     model = cluster.model({"tensorParallel": 4})
     pods = [cluster.ready(model, "a", cluster.OLD), cluster.unscheduled(model, SHORT_OF_GPUS)]
 
-    assert cluster.told(model, *pods, nodes=[cluster.node("a", 2)])[0] == "InsufficientGPU"
+    assert cluster.reason_and_message(model, *pods, nodes=[cluster.node("a", 2)])[0] == "InsufficientGPU"
 
 
 def test_one_more_replica_without_a_gpu_is_no_rollout() -> None:
     model = cluster.model({"replicas": 2})
     pods = [cluster.ready(model, "a"), cluster.unscheduled(model, SHORT_OF_GPUS, "b")]
 
-    assert cluster.told(model, *pods, nodes=[cluster.node("a", 1)])[0] == "WaitingForGPU"
+    assert cluster.reason_and_message(model, *pods, nodes=[cluster.node("a", 1)])[0] == "WaitingForGPU"
 
 
 def test_a_rollout_tells_how_far_it_is() -> None:
@@ -87,7 +89,7 @@ def test_a_rollout_tells_how_far_it_is() -> None:
         cluster.ready(model, "c", cluster.OLD),
     ]
 
-    assert cluster.told(model, *pods) == (
+    assert cluster.reason_and_message(model, *pods) == (
         "RollingOut",
         "1 of 2 replicas serve the new revision, the engine of a new pod loads the model",
     )
@@ -96,31 +98,33 @@ def test_a_rollout_tells_how_far_it_is() -> None:
 def test_a_rollout_has_begun_before_its_first_pod_is_there() -> None:
     model = cluster.model()
 
-    assert cluster.told(model, cluster.ready(model, "a", cluster.OLD)) == (
+    assert cluster.reason_and_message(model, cluster.ready(model, "a", cluster.OLD)) == (
         "RollingOut",
         "0 of 1 replicas serve the new revision",
     )
 
 
-def test_a_new_revision_that_crashes_is_told_though_the_old_one_serves() -> None:
+def test_a_new_revision_that_crashes_is_reported_though_the_old_one_serves() -> None:
     model = cluster.model()
     pods = [cluster.ready(model, "a", cluster.OLD), cluster.crashed(cluster.pod(model), "KeyError: 1")]
 
-    assert cluster.told(model, *pods)[0] == "EngineCrashed"
+    assert cluster.reason_and_message(model, *pods)[0] == "EngineCrashed"
 
 
-def test_an_old_revision_that_crashes_is_not_told_while_its_repair_loads() -> None:
+def test_an_old_revision_that_crashes_is_not_reported_while_its_repair_loads() -> None:
     model = cluster.model()
     broken = cluster.crashed(cluster.pod(model, "a", cluster.OLD), "KeyError: 1")
 
-    assert cluster.told(model, broken, cluster.running(cluster.pod(model), "vllm"))[0] == "Loading"
+    assert (
+        cluster.reason_and_message(model, broken, cluster.running(cluster.pod(model), "vllm"))[0] == "Loading"
+    )
 
 
 def test_old_pods_that_finish_their_requests_hold_no_rollout_open() -> None:
     model = cluster.model()
     pods = [cluster.ready(model, "a"), cluster.terminating(cluster.ready(model, "b", cluster.OLD))]
 
-    assert cluster.told(model, *pods)[0] == "Ready"
+    assert cluster.reason_and_message(model, *pods)[0] == "Ready"
 
 
 def test_without_the_deployment_the_newest_pods_are_the_wanted_ones() -> None:
@@ -128,14 +132,14 @@ def test_without_the_deployment_the_newest_pods_are_the_wanted_ones() -> None:
     old = cluster.ready(model, "a", cluster.OLD)
     old["metadata"]["creationTimestamp"] = "2026-11-23T10:00:00Z"
 
-    assert cluster.told(model, old, cluster.pod(model), deployment=None)[0] == "RollingOut"
+    assert cluster.reason_and_message(model, old, cluster.pod(model), deployment=None)[0] == "RollingOut"
 
 
-def test_a_deadline_that_passed_without_a_cause_is_told() -> None:
+def test_a_deadline_that_passed_without_a_cause_is_reported() -> None:
     model = cluster.model()
     timed_out = cluster.deployment(progressing="has timed out progressing.")
 
-    assert cluster.told(model, cluster.pod(model), deployment=timed_out) == (
+    assert cluster.reason_and_message(model, cluster.pod(model), deployment=timed_out) == (
         "Stalled",
         'ReplicaSet "mistral-7f99ff5f67" has timed out progressing: see `kubectl describe` of its pods',
     )

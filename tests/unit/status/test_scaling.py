@@ -5,13 +5,19 @@ from typing import Any
 import pytest
 
 from sirocco_operator.status.compute import compute, invalid
-from sirocco_operator.status.observed import ApiServer, MetricsProvider, Observed, ProviderMode, Scaling
+from sirocco_operator.status.observed import (
+    CustomMetricsServer,
+    MetricsProvider,
+    Observed,
+    ProviderMode,
+    Scaling,
+)
 from tests.unit.status import cluster
 
 LATER = "2026-11-23T21:30:00Z"
 OURS = "sirocco-system/sirocco-operator"
-MINE = MetricsProvider(service=OURS, servers=(ApiServer(OURS),))
-ADAPTER = ApiServer("monitoring/prometheus-adapter")
+MINE = MetricsProvider(service=OURS, servers=(CustomMetricsServer(OURS),))
+ADAPTER = CustomMetricsServer("monitoring/prometheus-adapter")
 MODEL = {"autoscaling": {"maxReplicas": 8, "target": {"inFlightRequests": 8}}}
 
 
@@ -62,7 +68,7 @@ def status(
     )
 
 
-def told(*arguments: Any, **options: Any) -> tuple[str, str, str]:
+def condition(*arguments: Any, **options: Any) -> tuple[str, str, str]:
     """The condition's status, reason and message."""
     (found,) = (
         each for each in status(*arguments, **options)["conditions"] if each["type"] == "ScalingActive"
@@ -77,15 +83,15 @@ def test_a_fixed_count_has_no_such_condition() -> None:
     assert "desiredReplicas" not in found
 
 
-def test_a_change_of_the_count_is_told_with_the_load_that_asked_for_it() -> None:
+def test_a_change_of_the_count_is_reported_with_the_load_that_caused_it() -> None:
     before = status(hpa(3, "8"))
     after = status(hpa(5), before)
-    assert told(hpa(5), before) == ("True", "ScalingOnTarget", "3 → 5: 41 in flight, target 8 a replica")
+    assert condition(hpa(5), before) == ("True", "ScalingOnTarget", "3 → 5: 41 in flight, target 8 a replica")
     assert after["desiredReplicas"] == 5
 
 
-def test_the_first_count_is_told_without_one_before() -> None:
-    assert told(hpa(3, "8"))[2] == "3 replicas: 24 in flight, target 8 a replica"
+def test_the_first_count_is_reported_without_one_before() -> None:
+    assert condition(hpa(3, "8"))[2] == "3 replicas: 24 in flight, target 8 a replica"
 
 
 def test_load_that_changes_without_the_count_is_no_news() -> None:
@@ -93,38 +99,38 @@ def test_load_that_changes_without_the_count_is_no_news() -> None:
     assert status(hpa(5, "9"), before, now=LATER) == before
 
 
-def test_a_count_that_is_lost_sight_of_is_told_as_it_was() -> None:
+def test_a_count_that_can_no_longer_be_read_is_kept() -> None:
     before = status(hpa(5), status(hpa(3, "8")))
     lost = hpa(5, active="False", words="unable to get metric", metrics=[])
     assert status(lost, before)["desiredReplicas"] == 5
 
 
-def test_a_changed_resource_is_told_anew() -> None:
+def test_a_changed_resource_is_reported_anew() -> None:
     before = status(hpa(3, "8"))
     before["conditions"][3]["observedGeneration"] = 2
-    assert told(hpa(3, "9"), before)[2] == "3 replicas: 27 in flight, target 8 a replica"
+    assert condition(hpa(3, "9"), before)[2] == "3 replicas: 27 in flight, target 8 a replica"
 
 
 def test_pods_that_came_since_the_decision_are_no_load() -> None:
     before = status(hpa(3, "8"))
-    assert told(hpa(5), before, serving=5)[2] == "3 → 5: 41 in flight, target 8 a replica"
+    assert condition(hpa(5), before, serving=5)[2] == "3 → 5: 41 in flight, target 8 a replica"
 
 
 def test_pods_that_went_since_the_decision_had_their_load() -> None:
     before = status(hpa(3, "8"))
-    assert told(hpa(1, "2"), before, serving=1)[2] == "3 → 1: 6 in flight, target 8 a replica"
+    assert condition(hpa(1, "2"), before, serving=1)[2] == "3 → 1: 6 in flight, target 8 a replica"
 
 
 def test_pods_that_load_have_no_part_in_the_average() -> None:
-    assert told(hpa(5, "41"), serving=1)[2] == "5 replicas: 41 in flight, target 8 a replica"
+    assert condition(hpa(5, "41"), serving=1)[2] == "5 replicas: 41 in flight, target 8 a replica"
 
 
-def test_every_figure_is_told_beside_its_target() -> None:
+def test_every_figure_is_reported_beside_its_target() -> None:
     target = {"inFlightRequests": 8, "queueWaitSeconds": 2, "kvCacheUtilization": 0.8}
     averages = ("13667m", "3200m", "850m")
     metrics = [{"type": "Pods", "pods": {"current": {"averageValue": average}}} for average in averages]
     spec = {"autoscaling": {"maxReplicas": 8, "target": target}}
-    assert told(hpa(5, metrics=metrics), spec=spec)[2] == (
+    assert condition(hpa(5, metrics=metrics), spec=spec)[2] == (
         "5 replicas: 41 in flight, target 8 a replica; requests wait 3.2 s, target 2 s; "
         "KV cache 85% full, target 80%"
     )
@@ -137,19 +143,19 @@ def test_a_figure_that_failed_is_left_out() -> None:
         {"type": "Pods", "pods": {"current": {"averageValue": "850m"}}},
     ]
     spec = {"autoscaling": {"maxReplicas": 8, "target": target}}
-    assert told(hpa(5, metrics=metrics), spec=spec)[2] == "5 replicas: KV cache 85% full, target 80%"
+    assert condition(hpa(5, metrics=metrics), spec=spec)[2] == "5 replicas: KV cache 85% full, target 80%"
 
 
-def test_kedas_figures_are_told_alike() -> None:
+def test_kedas_figures_are_reported_alike() -> None:
     keda = MetricsProvider(ProviderMode.KEDA, keda=True)
     external = {"type": "External", "external": {"current": {"averageValue": "13667m"}}}
     words = "5 replicas: 41 in flight, target 8 a replica"
-    assert told(hpa(5, metrics=[external]), provider=keda)[2] == words
+    assert condition(hpa(5, metrics=[external]), provider=keda)[2] == words
 
 
 def test_more_load_than_the_most_replicas_carry_says_what_to_raise() -> None:
     before = status(hpa(5))
-    assert told(hpa(8, limited="TooManyReplicas"), before) == (
+    assert condition(hpa(8, limited="TooManyReplicas"), before) == (
         "True",
         "ScaledToMaximum",
         "5 → 8: 41 in flight, target 8 a replica: raise autoscaling.maxReplicas, "
@@ -167,11 +173,11 @@ def test_load_that_hovers_about_the_maximum_makes_no_writes() -> None:
 
 def test_below_the_maximum_it_is_on_target_again() -> None:
     before = status(hpa(8, limited="TooManyReplicas"))
-    assert told(hpa(6), before)[1] == "ScalingOnTarget"
+    assert condition(hpa(6), before)[1] == "ScalingOnTarget"
 
 
 def test_a_limit_of_speed_is_not_the_maximum() -> None:
-    assert told(hpa(5, limited="ScaleUpLimit"))[1] == "ScalingOnTarget"
+    assert condition(hpa(5, limited="ScaleUpLimit"))[1] == "ScalingOnTarget"
 
 
 @pytest.mark.parametrize(
@@ -189,20 +195,22 @@ def test_a_limit_of_speed_is_not_the_maximum() -> None:
 def test_until_there_is_something_to_decide_by_it_waits(
     autoscaler: dict[str, Any] | None, words: str
 ) -> None:
-    assert told(autoscaler, serving=0) == ("False", "ScalingPending", words)
+    assert condition(autoscaler, serving=0) == ("False", "ScalingPending", words)
 
 
-def test_pods_that_serve_without_figures_are_told_with_the_controllers_words() -> None:
+def test_pods_that_serve_without_figures_are_reported_with_the_controllers_words() -> None:
     lost = hpa(3, active="False", words="unable to get metric sirocco_requests_in_flight: no metrics")
-    state, reason, message = told(lost)
+    state, reason, message = condition(lost)
     assert (state, reason) == ("False", "NoMetrics")
     assert "unable to get metric sirocco_requests_in_flight: no metrics: see `kubectl describe" in message
 
 
-def test_a_metrics_api_that_is_down_is_told_in_place_of_the_controllers_words() -> None:
-    down = MetricsProvider(service=OURS, servers=(ApiServer(OURS, "no response from 10.0.0.7:10250"),))
+def test_a_metrics_api_that_is_down_is_reported_in_place_of_the_controllers_words() -> None:
+    down = MetricsProvider(
+        service=OURS, servers=(CustomMetricsServer(OURS, "no response from 10.0.0.7:10250"),)
+    )
     lost = hpa(3, active="False", words="the server is currently unable to handle the request")
-    assert "no response from 10.0.0.7:10250" in told(lost, provider=down)[2]
+    assert "no response from 10.0.0.7:10250" in condition(lost, provider=down)[2]
 
 
 def test_words_that_change_from_try_to_try_make_no_writes() -> None:
@@ -210,9 +218,9 @@ def test_words_that_change_from_try_to_try_make_no_writes() -> None:
     assert status(hpa(3, active="False", words="no answer from 10.0.0.8"), before) == before
 
 
-def test_another_cause_of_the_same_reason_is_told() -> None:
+def test_another_cause_of_the_same_reason_is_reported() -> None:
     before = status(hpa(3, active="False"), provider=MetricsProvider(service=OURS, servers=()))
-    assert "install KEDA" in told(None, before, provider=MetricsProvider(ProviderMode.KEDA))[2]
+    assert "install KEDA" in condition(None, before, provider=MetricsProvider(ProviderMode.KEDA))[2]
 
 
 def test_an_hpa_that_cannot_scale_says_why() -> None:
@@ -222,7 +230,7 @@ def test_an_hpa_that_cannot_scale_says_why() -> None:
         "status": "False",
         "message": "the HPA controller was unable to update the target scale",
     }
-    state, reason, message = told(stuck)
+    state, reason, message = condition(stuck)
     assert (state, reason) == ("False", "ScalerFailed")
     assert message.startswith("the HPA controller was unable to update the target scale: ")
 
@@ -237,7 +245,7 @@ def test_an_hpa_that_cannot_scale_says_why() -> None:
             "autoscaling.provider to external",
         ),
         (
-            MetricsProvider(service=OURS, servers=(ApiServer(OURS), ADAPTER)),
+            MetricsProvider(service=OURS, servers=(CustomMetricsServer(OURS), ADAPTER)),
             "MetricsProviderConflict",
             "custom.metrics.k8s.io is served by monitoring/prometheus-adapter",
         ),
@@ -268,7 +276,7 @@ def test_an_hpa_that_cannot_scale_says_why() -> None:
 def test_figures_that_nobody_or_somebody_else_serves_come_with_the_fix(
     provider: MetricsProvider, reason: str, words: str
 ) -> None:
-    found = told(hpa(3, active="False"), provider=provider)
+    found = condition(hpa(3, active="False"), provider=provider)
     assert found[:2] == ("False", reason)
     assert words in found[2]
 
@@ -283,7 +291,7 @@ def test_figures_that_nobody_or_somebody_else_serves_come_with_the_fix(
     ids=["an adapter", "an adapter that may not be looked for", "a server that may not be looked for"],
 )
 def test_a_provider_that_is_there_or_not_known_is_no_trouble(provider: MetricsProvider) -> None:
-    assert told(hpa(3), provider=provider)[1] == "ScalingOnTarget"
+    assert condition(hpa(3), provider=provider)[1] == "ScalingOnTarget"
 
 
 def test_an_invalid_resource_keeps_what_was_said_of_its_scaling() -> None:
@@ -293,6 +301,6 @@ def test_an_invalid_resource_keeps_what_was_said_of_its_scaling() -> None:
     assert after["desiredReplicas"] == 5
 
 
-def test_as_many_replicas_are_wanted_as_the_deployment_was_told() -> None:
+def test_the_deployments_count_is_how_many_replicas_are_wanted() -> None:
     assert status(hpa(3), serving=2)["message"] == "2 of 3 pods are created"
     assert status(hpa(3), serving=3)["message"] == "3 of 3 replicas serve"

@@ -1,4 +1,4 @@
-"""Who may ask a model, from which web pages, and what no prompt may hold."""
+"""Who may use a model, from which web pages, and with which prompts."""
 
 import re
 from typing import Annotated, Final
@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from sirocco_operator.api.base import ApiModel
-from sirocco_operator.api.crd.rules import PORT_NUMBER, UNIQUE, Rule, map_by, with_rules
+from sirocco_operator.api.crd.rules import PORT_NUMBER, UNIQUE, Rule, map_keyed_by, with_rules
 from sirocco_operator.api.pod import DNS_SUBDOMAIN
 
 _ORIGIN: Final = f"^[a-z][a-z0-9+.-]*://[a-z0-9]([a-z0-9._-]*[a-z0-9])?(:({PORT_NUMBER}))?$"
@@ -14,11 +14,11 @@ _ORIGIN: Final = f"^[a-z][a-z0-9+.-]*://[a-z0-9]([a-z0-9._-]*[a-z0-9])?(:({PORT_
 Origin = Annotated[str, Field(min_length=1, max_length=256)]
 
 
-def _is_expression(pattern: str) -> str:
+def _valid_expression(pattern: str) -> str:
     try:
         re.compile(pattern)
     except re.error as error:
-        # CEL knows another dialect, so this is told in the status and not at `kubectl apply`.
+        # CEL has another dialect, so the status reports this and `kubectl apply` cannot.
         raise ValueError(f"is not a regular expression of Python's: {error}") from None
     return pattern
 
@@ -32,7 +32,7 @@ class DeniedPattern(ApiModel):
         pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
         description="What errors and metrics call the rule.",
     )
-    pattern: Annotated[str, AfterValidator(_is_expression)] = Field(
+    pattern: Annotated[str, AfterValidator(_valid_expression)] = Field(
         min_length=1,
         max_length=1024,
         description="Python regular expression; a prompt in which it is found is refused.",
@@ -67,5 +67,5 @@ class Access(ApiModel):
         default=(),
         max_length=64,
         description="What no prompt may hold.",
-        json_schema_extra=map_by("name"),
+        json_schema_extra=map_keyed_by("name"),
     )

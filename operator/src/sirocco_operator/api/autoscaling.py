@@ -1,4 +1,4 @@
-"""How many replicas serve, decided by load: the fields of an `autoscaling/v2` HorizontalPodAutoscaler."""
+"""Autoscaling: the fields of an `autoscaling/v2` HorizontalPodAutoscaler that a model may set."""
 
 from enum import StrEnum
 from typing import Final
@@ -8,22 +8,22 @@ from pydantic import ConfigDict, Field
 from sirocco_operator.api.base import ApiModel
 from sirocco_operator.api.crd.rules import Rule, with_rules
 
-_MOST_REPLICAS: Final = 1000
-# What the API server takes in an HPA's behavior:
+_MAX_REPLICAS: Final = 1000
+# The API server's limits of an HPA's behavior:
 # https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
-_LONGEST_WINDOW: Final = 3600
-_LONGEST_PERIOD: Final = 1800
+_MAX_WINDOW_SECONDS: Final = 3600
+_MAX_PERIOD_SECONDS: Final = 1800
 
 
 class PolicyType(StrEnum):
-    """What a policy's value counts."""
+    """The unit of a policy's value."""
 
     PODS = "Pods"
     PERCENT = "Percent"
 
 
 class SelectPolicy(StrEnum):
-    """Which policy counts where several hold."""
+    """How several policies combine."""
 
     MAX = "Max"
     MIN = "Min"
@@ -35,16 +35,16 @@ class ScalingPolicy(ApiModel):
 
     type: PolicyType = Field(description="Pods, or Percent of the replicas at the period's start.")
     value: int = Field(ge=1, le=100_000, description="Most change within the period.")
-    period_seconds: int = Field(ge=1, le=_LONGEST_PERIOD, description="Length of the period.")
+    period_seconds: int = Field(ge=1, le=_MAX_PERIOD_SECONDS, description="Length of the period.")
 
 
 class ScalingRules(ApiModel):
-    """How fast the count may change in one direction; what is not given is Sirocco's default."""
+    """How fast the count may change in one direction; Sirocco's defaults fill what is not given."""
 
     stabilization_window_seconds: int | None = Field(
         default=None,
         ge=0,
-        le=_LONGEST_WINDOW,
+        le=_MAX_WINDOW_SECONDS,
         description="Going up, the lowest count that was wanted within this time is taken; "
         "going down, the highest.",
     )
@@ -66,7 +66,7 @@ class ScalingBehavior(ApiModel):
 
 
 class ScalingTarget(ApiModel):
-    """What each replica should carry; with several figures the one that asks for the most replicas counts."""
+    """What each replica should carry; of several figures, the one that needs the most replicas decides."""
 
     in_flight_requests: int | None = Field(
         default=None,
@@ -84,7 +84,7 @@ class ScalingTarget(ApiModel):
 
 
 class Autoscaling(ApiModel):
-    """Replicas by load; `replicas` is not given then."""
+    """Replicas by load, in place of `replicas`."""
 
     model_config = ConfigDict(
         json_schema_extra=with_rules(
@@ -98,9 +98,9 @@ class Autoscaling(ApiModel):
     )
 
     min_replicas: int = Field(
-        default=1, ge=1, le=_MOST_REPLICAS, description="Fewest replicas, also without load."
+        default=1, ge=1, le=_MAX_REPLICAS, description="Fewest replicas, also without load."
     )
-    max_replicas: int = Field(ge=1, le=_MOST_REPLICAS, description="Most replicas.")
+    max_replicas: int = Field(ge=1, le=_MAX_REPLICAS, description="Most replicas.")
     target: ScalingTarget = Field(
         default=ScalingTarget(), description="What each replica should carry. Default: requests in flight."
     )
@@ -109,6 +109,6 @@ class Autoscaling(ApiModel):
         description="How fast the count may change. Default: for models that take minutes to load.",
     )
 
-    def held(self, replicas: int) -> int:
-        """The count, brought between the fewest and the most."""
+    def clamp(self, replicas: int) -> int:
+        """The count, limited to the range from `min_replicas` to `max_replicas`."""
         return min(max(replicas, self.min_replicas), self.max_replicas)

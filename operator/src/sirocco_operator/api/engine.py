@@ -1,11 +1,11 @@
-"""The vLLM engine's settings that a model may choose."""
+"""The vLLM settings that a model may choose."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from sirocco_operator.api.base import ApiModel
-from sirocco_operator.api.crd.rules import map_by, with_rules
+from sirocco_operator.api.crd.rules import map_keyed_by, with_rules
 from sirocco_operator.api.engine_env import ENVIRONMENT_RULES
 from sirocco_operator.api.engine_flags import ARGUMENT_RULES, ARGUMENTS_RULES
 
@@ -27,7 +27,7 @@ class EnvVar(ApiModel):
 
 
 class Generation(ApiModel):
-    """Sampling of /generate and /generate/batch, for requests that do not say."""
+    """Default sampling of /generate and /generate/batch."""
 
     temperature: float = Field(
         default=0.7, ge=0, le=2, description="0 always takes the likeliest token; more is more random."
@@ -41,7 +41,7 @@ class Generation(ApiModel):
 
 
 class Engine(ApiModel):
-    """Settings of vLLM; what is not given is vLLM's own default."""
+    """Settings of vLLM; vLLM's own defaults fill what is not given."""
 
     image: str | None = Field(
         default=None,
@@ -102,5 +102,5 @@ class Engine(ApiModel):
         default=(),
         max_length=64,
         description="More environment of the engine; what the operator sets is refused.",
-        json_schema_extra=with_rules(*ENVIRONMENT_RULES, **map_by("name")),
+        json_schema_extra=with_rules(*ENVIRONMENT_RULES, **map_keyed_by("name")),
     )

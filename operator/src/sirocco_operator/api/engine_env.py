@@ -4,7 +4,7 @@ from typing import Final
 
 from sirocco_operator.api.crd.rules import Rule
 
-# Set by the operator on the engine's container.
+# Variables that the operator sets on the engine's container.
 OPERATOR_VARIABLES: Final = (
     "VLLM_PLUGINS",
     "VLLM_ENGINE_READY_TIMEOUT_S",
@@ -12,9 +12,9 @@ OPERATOR_VARIABLES: Final = (
     "VLLM_CPU_OMP_THREADS_BIND",
     "HF_HUB_OFFLINE",
 )
-# Credentials of the hub, which would be readable in the resource and in the pod.
+# Credentials of the hub, which everybody who reads the resource or the pod could read.
 SECRET_VARIABLES: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH")
-# What OpenTelemetry's SDK sends to a collector with each batch: credentials, as a rule.
+# Headers that OpenTelemetry's SDK sends to the collector; they usually hold credentials.
 COLLECTOR_VARIABLES: Final = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 
 

@@ -1,9 +1,9 @@
 """Flags of `vllm serve` that `engine.args` may not set, because a field or the operator itself sets them.
 
-vLLM's parser takes a flag in many spellings: `_` for `-`, any prefix that no other flag shares,
+vLLM's parser accepts a flag in many spellings: `_` for `-`, any prefix that no other flag shares,
 `--flag=value`, `--flag.key value`, `--no-flag`, and `-tp` or `-qawq`. The rules refuse each of them: they
-compare the flag's name, normalised as the parser does, and refuse every prefix of an owned flag.
-Read in vLLM 0.32: vllm/utils/argparse_utils.py and the options of `vllm serve`.
+normalise the flag's name as the parser does, and refuse every prefix of an owned flag.
+Taken from vLLM 0.32: vllm/utils/argparse_utils.py and the options of `vllm serve`.
 """
 
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from typing import Final
 
 from sirocco_operator.api.crd.rules import Rule
 
-# A flag without its value, as it is written and as vLLM's parser reads it.
-_GIVEN: Final = "self.find('^--?[^=.+ ]*')"
-_NAME: Final = f"{_GIVEN}.replace('_', '-').replace('--no-', '--')"
+# CEL for a flag without its value, as written and as vLLM's parser reads it.
+_WRITTEN_FLAG: Final = "self.find('^--?[^=.+ ]*')"
+_PARSED_FLAG: Final = f"{_WRITTEN_FLAG}.replace('_', '-').replace('--no-', '--')"
 
 
 @dataclass(frozen=True)
 class OwnedFlags:
-    """Flags that belong together, and what to write instead of them."""
+    """Flags that belong together, and what to write instead."""
 
     names: tuple[str, ...]
     instead: str
 
     def rule(self) -> Rule:
-        """The rule on one item of `engine.args`."""
-        owned = f"[{', '.join(_quote(name) for name in self.names)}].exists(o, o.startsWith({_NAME}))"
-        # argparse takes the value of a one-letter flag in the same word: -qawq.
+        """The rule for one item of `engine.args`."""
+        owned = f"[{', '.join(_quote(name) for name in self.names)}].exists(o, o.startsWith({_PARSED_FLAG}))"
+        # argparse accepts the value of a one-letter flag in the same word: -qawq.
         for letter in (name for name in self.names if len(name) == 2):
             owned += f" || self.startsWith({_quote(letter)})"
         flags = ", ".join(self.names)
@@ -34,12 +34,12 @@ class OwnedFlags:
         return Rule(
             f"!self.matches('^-.') || !({owned})",
             f"engine.args may not set flags of the operator {sentence}",
-            f"'engine.args may not set ' + {_GIVEN} + {_quote(' ' + sentence)}",
+            f"'engine.args may not set ' + {_WRITTEN_FLAG} + {_quote(' ' + sentence)}",
         )
 
 
 def _quote(text: str) -> str:
-    """A CEL string; none of the texts holds a backslash."""
+    """The text as a CEL string; it must not hold a backslash."""
     return '"' + text.replace('"', '\\"') + '"'
 
 
@@ -136,7 +136,7 @@ OWNED_FLAGS: Final = (
     OwnedFlags(("--shutdown-timeout",), "the serving layer finishes requests before the pod ends; remove it"),
 )
 
-# Rules of the whole list.
+# Rules for the whole list.
 ARGUMENTS_RULES: Final = (
     Rule(
         "self.size() == 0 || self[0].matches('^-.')",
@@ -145,7 +145,7 @@ ARGUMENTS_RULES: Final = (
     ),
 )
 
-# Rules of each item.
+# Rules for each item.
 ARGUMENT_RULES: Final = (
     Rule(
         "!self.matches('^--[^=]*[ \\t]')",

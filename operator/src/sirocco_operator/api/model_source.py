@@ -1,6 +1,6 @@
-"""Where a model's weights come from, read from `model.uri`.
+"""Parses `model.uri`: where a model's weights come from.
 
-The patterns are in the dialect that Python, RE2 (the API server) and the offline check share.
+The patterns use only what Python, RE2 (the API server) and the offline check have in common.
 """
 
 import re
@@ -14,7 +14,7 @@ IMAGE_SCHEME: Final = "oci://"
 # The hub's repository ids: https://huggingface.co/docs/hub/repositories
 _HUB_PART: Final = "[A-Za-z0-9_]([A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 HUB_PATTERN: Final = f"^hf://{_HUB_PART}/{_HUB_PART}$"
-# A DNS-1123 subdomain, then path parts that cannot step out of the claim (none starts with a dot).
+# A DNS-1123 subdomain, then path parts that cannot leave the claim, because none starts with a dot.
 CLAIM_PATTERN: Final = "^pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[A-Za-z0-9_][A-Za-z0-9._@+=-]*)*$"
 # An image reference: https://github.com/distribution/reference
 IMAGE_PATTERN: Final = (
@@ -73,7 +73,7 @@ ModelSource = HubSource | ClaimSource | ImageSource
 
 
 def parse_uri(uri: str, revision: str | None) -> ModelSource:
-    """Read `model.uri` and `model.revision`; raises ValueError with a sentence that says what to change."""
+    """Parse `model.uri` and `model.revision`; raises ValueError with a sentence that says what to change."""
     if uri.startswith(HUB_SCHEME):
         _require(HUB_PATTERN, uri, HUB_MESSAGE)
         return HubSource(uri.removeprefix(HUB_SCHEME), revision or DEFAULT_REVISION)

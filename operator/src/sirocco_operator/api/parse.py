@@ -1,4 +1,4 @@
-"""From a raw API object to a typed resource."""
+"""Turns a raw API object into a typed resource."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +9,8 @@ from sirocco_operator.api.model_source import parse_uri
 from sirocco_operator.api.v1alpha1 import InferenceModel
 
 
-class InvalidResource(ValueError):  # noqa: N818 -- it names what is wrong, as reasons do
-    """The object does not fit the types; the message names every problem as `field: cause`."""
+class InvalidResource(ValueError):  # noqa: N818 -- named like the reason InvalidSpec
+    """An object that does not fit the types; its message names every problem as `field: cause`."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("; ".join(problems))
@@ -18,9 +18,9 @@ class InvalidResource(ValueError):  # noqa: N818 -- it names what is wrong, as r
 
 
 def parse(raw: Mapping[str, Any]) -> InferenceModel:
-    """Type a raw InferenceModel: name, namespace, uid and generation of its metadata, and its spec.
+    """Parse a raw InferenceModel: its spec, and the name, namespace, uid and generation of its metadata.
 
-    Raises InvalidResource when anything does not fit, e.g. an object stored under an older CRD.
+    Raises InvalidResource when something does not fit, e.g. in an object stored under an older CRD.
     """
     metadata = raw.get("metadata")
     read = {
@@ -43,7 +43,7 @@ def parse(raw: Mapping[str, Any]) -> InferenceModel:
 
 
 def _without_nulls(value: Any) -> Any:
-    """A field that is null counts as not given, as for the API server."""
+    """The value without null fields, which count as not given, as in the API server."""
     if isinstance(value, Mapping):
         return {key: _without_nulls(child) for key, child in value.items() if child is not None}
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value

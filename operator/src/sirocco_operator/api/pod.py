@@ -1,7 +1,7 @@
-"""Fields that are passed to the model's pods, in Kubernetes' own words.
+"""Fields that the operator passes to the model's pods, with Kubernetes' names.
 
-Small types are spelled out; large ones (affinity, volumes …) are kept as they are and checked by the
-API server when the Deployment is written.
+Small types are spelled out. Large ones (affinity, volumes …) stay untyped: the API server checks them in the
+Deployment.
 """
 
 from typing import Annotated, Final, Literal
@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from sirocco_operator.api.base import ApiModel
-from sirocco_operator.api.crd.rules import Rule, map_by, with_rules
+from sirocco_operator.api.crd.rules import Rule, map_keyed_by, with_rules
 from sirocco_operator.api.security import PodSecurityContext
 
 
@@ -30,7 +30,7 @@ Quantity = Annotated[
 LabelValue = Annotated[str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$")]
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
 AnnotationValue = Annotated[str, Field(max_length=16_384)]
-# Any Kubernetes object: the CRD says x-kubernetes-preserve-unknown-fields.
+# Any Kubernetes object; the CRD sets x-kubernetes-preserve-unknown-fields.
 KubernetesObject = dict[str, JsonValue]
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 DNS_LABEL: Final = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
@@ -57,7 +57,7 @@ Volume = Annotated[
     ),
 ]
 
-# Volumes and mount points of the pod that the operator builds.
+# Names of the volumes and mount points that the operator adds to a pod.
 OPERATOR_VOLUMES: Final = ("models", "model", "cache", "tmp", "shm", "serving", "keys", "internal")
 OPERATOR_MOUNTS: Final = (
     "/models",
@@ -160,7 +160,7 @@ class VolumeMount(ApiModel):
 
 
 class PodFields(ApiModel):
-    """The pod's part of an InferenceModel's spec."""
+    """The part of an InferenceModel's spec that goes to the pods."""
 
     resources: Resources = Field(
         default=Resources(),
@@ -204,7 +204,7 @@ class PodFields(ApiModel):
         default=(),
         max_length=16,
         description="Secrets for pulling images.",
-        json_schema_extra=map_by("name"),
+        json_schema_extra=map_keyed_by("name"),
     )
     volumes: tuple[Volume, ...] = Field(
         default=(),
@@ -216,14 +216,14 @@ class PodFields(ApiModel):
                 f"volumes may not be named {', '.join(OPERATOR_VOLUMES)}, which the operator makes: "
                 "choose another name, also in volumeMounts",
             ),
-            **map_by("name"),
+            **map_keyed_by("name"),
         ),
     )
     volume_mounts: tuple[VolumeMount, ...] = Field(
         default=(),
         max_length=32,
         description="Where those volumes appear in the engine's container.",
-        json_schema_extra=map_by("mountPath"),
+        json_schema_extra=map_keyed_by("mountPath"),
     )
     pod_security_context: PodSecurityContext | None = Field(
         default=None, description="Users and groups, set over the pod's restricted security context."

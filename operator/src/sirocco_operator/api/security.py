@@ -1,4 +1,4 @@
-"""The part of a pod's security context that a model may choose; none of it weakens `restricted`."""
+"""The part of a pod's security context that a model may set without leaving `restricted`."""
 
 from typing import Annotated, Literal
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from sirocco_operator.api.base import ApiModel
 
-# Linux ids that Kubernetes takes.
+# The range of Linux ids that Kubernetes accepts.
 Id = Annotated[int, Field(ge=0, le=2_147_483_647)]
 
 

@@ -1,4 +1,4 @@
-"""The resource's `.status`, as the CRD declares it; the operator alone writes it."""
+"""The resource's `.status` as the CRD declares it; only the operator writes it."""
 
 from datetime import datetime
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from sirocco_operator.api.base import ApiModel
-from sirocco_operator.api.crd.rules import map_by
+from sirocco_operator.api.crd.rules import map_keyed_by
 
 
 class Condition(ApiModel):
@@ -36,7 +36,7 @@ class InferenceModelStatus(ApiModel):
         default=(),
         max_length=16,
         description="Ready, Progressing and Degraded; with autoscaling ScalingActive too.",
-        json_schema_extra=map_by("type"),
+        json_schema_extra=map_keyed_by("type"),
     )
     reason: str | None = Field(
         default=None, max_length=1024, description="The Ready condition's reason, for a column."

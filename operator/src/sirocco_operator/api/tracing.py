@@ -1,4 +1,4 @@
-"""Where the spans of requests are sent."""
+"""Where a model's pods send the spans of requests."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ _COLLECTOR: Final = f"^https?://[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:({PORT
 
 
 class Tracing(ApiModel):
-    """OpenTelemetry traces: a span for each request, and vLLM's own below it."""
+    """OpenTelemetry traces: a span for each request, with vLLM's own spans below it."""
 
     model_config = ConfigDict(
         json_schema_extra=with_rules(

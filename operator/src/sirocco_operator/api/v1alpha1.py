@@ -1,4 +1,4 @@
-"""InferenceModel v1alpha1: the only definition of the resource; the CRD is generated from it."""
+"""InferenceModel v1alpha1: the only definition of the resource, from which the CRD is generated."""
 
 from enum import StrEnum
 from typing import Annotated, Final
@@ -24,10 +24,10 @@ SINGULAR: Final = "inferencemodel"
 SHORT_NAMES: Final = ("imodel",)
 CATEGORIES: Final = ("all",)
 
-# What a GPU is asked for by, unless the resource says otherwise.
+# The default extended resource of a GPU.
 NVIDIA_GPU: Final = "nvidia.com/gpu"
 
-# A Deployment's name plus the 11 characters that its pods add stays within a DNS label's 63.
+# The names of a Deployment's pods have 11 more characters, and a DNS label holds 63.
 MAX_NAME_LENGTH: Final = 52
 
 NAME_RULES: Final = (
@@ -63,7 +63,7 @@ ServedName = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za
 
 
 class Device(StrEnum):
-    """What the engine computes on."""
+    """The device that the engine uses."""
 
     GPU = "gpu"
     CPU = "cpu"
@@ -275,7 +275,7 @@ class ObjectMeta(ApiModel):
 
 
 class InferenceModel(ApiModel):
-    """One validated resource."""
+    """A validated resource."""
 
     model_config = ConfigDict(json_schema_extra=with_rules(*NAME_RULES))
 

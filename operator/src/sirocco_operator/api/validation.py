@@ -1,4 +1,4 @@
-"""What the API server would refuse in a document, found offline with the CRD's own schema and rules."""
+"""Finds offline what the API server would refuse in a document, with the CRD's own schema and rules."""
 
 import difflib
 import re
@@ -40,25 +40,25 @@ _METADATA: Final[Schema] = {
     }
 }
 
-# A name that the API server takes for any object: a DNS subdomain.
+# The API server accepts DNS subdomains as names of objects.
 _MAX_OBJECT_NAME: Final = 253
 
 
 def problems(document: object) -> list[str]:
-    """Every reason to refuse the document, as `path: sentence`; empty when it would be accepted."""
+    """Every reason to refuse the document, as `path: sentence`; empty when the API server would accept it."""
     if not isinstance(document, Mapping):
         return ["the document is not an object: write apiVersion, kind, metadata and spec"]
-    head = list(_wrong_head(document))
-    if head:
-        return head
+    header = list(_header_problems(document))
+    if header:
+        return header
     schema = _schema()
     resource = {key: document[key] for key in ("apiVersion", "kind", "spec") if key in document}
     found = list(_unknown_fields(document, schema, ""))
     resource = _with_defaults(resource, schema)
     resource["metadata"] = {"name": document["metadata"]["name"]}
-    found += _misfits(resource)
+    found += _schema_problems(resource)
     found += _duplicates(resource, schema, "")
-    # As the API server: rules read fields, so they are checked once the fields have their types.
+    # As in the API server, rules are evaluated only on a resource that fits the schema.
     return found or [f"{path}: {message}" for path, message in broken_rules(resource, schema)]
 
 
@@ -67,7 +67,7 @@ def _schema() -> dict[str, Any]:
     return resource_schema()
 
 
-def _wrong_head(document: Mapping[str, Any]) -> Iterator[str]:
+def _header_problems(document: Mapping[str, Any]) -> Iterator[str]:
     if document.get("apiVersion") != API_VERSION:
         yield f"apiVersion: is {document.get('apiVersion')!r}: write {API_VERSION}"
     if document.get("kind") != KIND:
@@ -84,7 +84,7 @@ def _wrong_head(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unknown_fields(value: object, schema: Schema, path: str) -> Iterator[str]:
-    """Fields that the API server would refuse from kubectl, and prune from other clients."""
+    """Fields that the API server refuses from kubectl and prunes from other clients."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unknown_fields(item, schema.get("items", {}), f"{path}[{index}]")
@@ -107,7 +107,7 @@ def _unknown_fields(value: object, schema: Schema, path: str) -> Iterator[str]:
 
 
 def _with_defaults(value: Any, schema: Schema) -> Any:
-    """The value as the API server stores it: declared fields that are null dropped, defaults filled in."""
+    """The value as the API server stores it: without declared null fields, and with defaults."""
     if isinstance(value, list):
         return [_with_defaults(item, schema.get("items", {})) for item in value]
     if not isinstance(value, Mapping):
@@ -123,8 +123,8 @@ def _with_defaults(value: Any, schema: Schema) -> Any:
     }
 
 
-def _misfits(resource: Mapping[str, Any]) -> Iterator[str]:
-    """What the structural schema says; OpenAPI 3.0's keywords that it uses are JSON Schema draft 4's."""
+def _schema_problems(resource: Mapping[str, Any]) -> Iterator[str]:
+    """Violations of the structural schema, whose OpenAPI 3.0 keywords are those of JSON Schema draft 4."""
     validator = jsonschema.Draft4Validator(_schema())
     for error in sorted(
         validator.iter_errors(resource), key=lambda error: list(map(str, error.absolute_path))
@@ -146,9 +146,9 @@ def _sentence(error: jsonschema.ValidationError) -> str:
         case "enum":
             return f"is {given!r}: choose one of {', '.join(map(str, limit))}"
         case "type":
-            return f"is {_name_of(given)}: write {_TYPE_NAMES.get(limit, limit)}"
+            return f"is {_describe(given)}: write {_TYPE_NAMES.get(limit, limit)}"
         case "anyOf":
-            return f"is {_name_of(given)}: write a whole number or a string, e.g. 4 or 500m or 16Gi"
+            return f"is {_describe(given)}: write a whole number or a string, e.g. 4 or 500m or 16Gi"
         case "minimum" if schema.get("exclusiveMinimum"):
             return f"is {given}: must be greater than {limit}"
         case "minimum":
@@ -177,7 +177,7 @@ _TYPE_NAMES: Final = {
 }
 
 
-def _name_of(value: object) -> str:
+def _describe(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, list):
@@ -186,7 +186,7 @@ def _name_of(value: object) -> str:
 
 
 def _duplicates(value: object, schema: Schema, path: str) -> Iterator[str]:
-    """Items of a set, or of a list that is a map by some key, that come twice."""
+    """Items that occur twice in a set, or in a list that is a map by a key."""
     if isinstance(value, Mapping):
         for key, child in schema.get("properties", {}).items():
             if key in value:

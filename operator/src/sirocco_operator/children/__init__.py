@@ -1,1 +1,1 @@
-"""The objects that make up a model: one module a kind, one pure function each."""
+"""Builds the objects of a model: one module and one pure function for each kind."""

@@ -1,4 +1,4 @@
-"""All children of a model."""
+"""Builds all children of a model."""
 
 from collections.abc import Collection
 from typing import Any
@@ -19,9 +19,9 @@ from sirocco_operator.settings import Settings
 def build_children(
     model: InferenceModel, settings: Settings, available: Collection[Kind]
 ) -> tuple[dict[str, Any], ...]:
-    """The manifests wanted for a model, in the order of writing, with only the fields that we own.
+    """The wanted manifests in the order to write them, with only the fields that the operator owns.
 
-    `available` is what the cluster serves; only optional kinds depend on it.
+    `available` holds the kinds that the cluster serves; only optional kinds depend on it.
     """
     children = (
         build_config_map(model),

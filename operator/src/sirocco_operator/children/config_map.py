@@ -9,12 +9,12 @@ from sirocco_operator.kube.kinds import CONFIG_MAP
 
 
 def config_map_name(model: InferenceModel) -> str:
-    """A name of its own, as a user's ConfigMap is likely to have the model's."""
+    """The ConfigMap's name; the model's own name is likely to be taken by a user's ConfigMap."""
     return f"{model.metadata.name}-serving"
 
 
 def build_config_map(model: InferenceModel) -> dict[str, Any]:
-    """The settings as one file, mounted into every pod."""
+    """A ConfigMap with the settings as one file, which every pod mounts."""
     return {
         **manifest(CONFIG_MAP, model, name=config_map_name(model)),
         "data": {FILE_NAME: serving_json(model)},

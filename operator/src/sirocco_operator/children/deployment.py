@@ -10,11 +10,11 @@ from sirocco_operator.children.times import PROGRESS_MARGIN, STARTUP_BUDGET
 from sirocco_operator.kube.kinds import DEPLOYMENT
 from sirocco_operator.settings import Settings
 
-# Enough to go back to; each is an object that lists and watches carry.
+# Enough to roll back to; each revision is an object in lists and watches.
 _REVISION_HISTORY: Final = 3
 
 _ROLLING_UPDATE: Final = {
-    # No replica fewer, but free GPUs for one more pod are needed.
+    # Keeps every replica, but needs free GPUs for one more pod.
     RolloutStrategy.SURGE: {"maxSurge": 1, "maxUnavailable": 0},
     # An old pod frees its GPUs for the new one.
     RolloutStrategy.IN_PLACE: {"maxSurge": 0, "maxUnavailable": 1},
@@ -22,9 +22,9 @@ _ROLLING_UPDATE: Final = {
 
 
 def build_deployment(model: InferenceModel, settings: Settings) -> dict[str, Any]:
-    """A rolling update of one pod at a time, given up only after the longest start-up.
+    """A Deployment that replaces one pod at a time, with a deadline beyond the longest startup.
 
-    With autoscaling the count is only where a new Deployment begins: `handover` says what an old one gets.
+    With autoscaling, the count is only the start of a new Deployment; `handover` decides for an existing one.
     """
     return {
         **manifest(DEPLOYMENT, model),

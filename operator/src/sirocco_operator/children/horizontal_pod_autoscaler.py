@@ -10,7 +10,7 @@ from sirocco_operator.settings import Settings
 
 
 def build_horizontal_pod_autoscaler(model: InferenceModel, settings: Settings) -> dict[str, Any] | None:
-    """One over figures of the model's pods; none with a fixed count, and none beside KEDA's own."""
+    """An HPA over the pods' metrics; None with a fixed count, and with KEDA, which makes its own."""
     autoscaling = model.spec.autoscaling
     if autoscaling is None or settings.autoscaling_provider == "keda":
         return None

@@ -1,4 +1,4 @@
-"""The Secret with the key that opens a model's metrics and admin routes, for scrapers and the operator."""
+"""The Secret with the internal key, by which scrapers and the operator use a model's closed routes."""
 
 import base64
 from typing import Any
@@ -10,12 +10,12 @@ from sirocco_operator.kube.kinds import SECRET
 
 
 def internal_secret_name(model: str) -> str:
-    """The name, by the model's: one of its own, as a user's Secret is likely to have the model's."""
+    """The Secret's name; the model's own name is likely to be taken by a user's Secret."""
     return f"{model}-internal"
 
 
 def build_internal_secret(model: InferenceModel, key: str) -> dict[str, Any]:
-    """The Secret with this key; it is written once and not among the children, which are kept as built."""
+    """The Secret with this key. It is not one of the children, because it is written once and then kept."""
     return {
         **manifest(SECRET, model, name=internal_secret_name(model.metadata.name)),
         "type": "Opaque",

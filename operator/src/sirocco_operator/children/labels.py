@@ -18,10 +18,10 @@ def labels(name: str) -> dict[str, str]:
 
 
 def selector(name: str) -> dict[str, str]:
-    """Labels that find the model's pods; a Deployment's can never change, so these never may."""
+    """Labels that select the model's pods. They must never change: a Deployment's selector is immutable."""
     return {MANAGED_BY_LABEL: MANAGED_BY, MODEL_LABEL: name}
 
 
 def selector_string(name: str) -> str:
-    """The selector as the scale subresource and `kubectl get -l` spell it."""
+    """The selector in the form of the scale subresource and `kubectl get -l`."""
     return ",".join(f"{key}={value}" for key, value in selector(name).items())

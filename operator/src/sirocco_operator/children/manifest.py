@@ -1,4 +1,4 @@
-"""What every child has: its identity, labels and owner."""
+"""The common part of every child: identity, labels and owner."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from sirocco_operator.kube.kinds import Kind
 def manifest(
     kind: Kind, model: InferenceModel, *, name: str = "", extra_labels: dict[str, str] | None = None
 ) -> dict[str, Any]:
-    """The start of a child, named like its model unless told otherwise.
+    """The common part of a child, named like its model by default.
 
-    A model without uid (rendered offline) owns nothing: the API server refuses an owner without one.
+    A model without uid, as when rendered offline, owns nothing: the API server refuses an owner without one.
     """
     metadata: dict[str, Any] = {
         "name": name or model.metadata.name,

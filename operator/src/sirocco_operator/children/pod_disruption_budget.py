@@ -9,13 +9,12 @@ from sirocco_operator.kube.kinds import POD_DISRUPTION_BUDGET
 
 
 def build_pod_disruption_budget(model: InferenceModel) -> dict[str, Any] | None:
-    """One pod at a time may be evicted; none below 2 replicas, where it could only block drains.
+    """A budget of one evicted pod at a time; None below 2 replicas, where it could only block drains.
 
-    With autoscaling there is one as soon as the count may rise to 2: "at most one unavailable" holds for any
-    count, and lets the only pod of a model at its minimum go. By the count of the moment it would have to be
-    written at each change, and be missing at the first.
+    With autoscaling, the maximum count decides: "at most one unavailable" fits any count, and lets the only
+    pod of a model at its minimum go. A budget for the current count would need a write at each change.
 
-    Pods that are not ready may always be evicted: a model that cannot start must not hold a node.
+    Pods that are not ready may always be evicted, because a model that cannot start must not hold a node.
     """
     autoscaling = model.spec.autoscaling
     most = model.spec.replicas if autoscaling is None else autoscaling.max_replicas

@@ -1,4 +1,4 @@
-"""The ScaledObject by which KEDA decides how many replicas a model has, from what Prometheus knows."""
+"""The ScaledObject by which KEDA scales a model, from metrics in Prometheus."""
 
 from collections.abc import Collection
 from typing import Any, Final
@@ -22,7 +22,7 @@ from sirocco_operator.children.scaling import (
 from sirocco_operator.kube.kinds import SCALED_OBJECT, Kind
 from sirocco_operator.settings import Settings
 
-# The labels by which a query finds the model's series.
+# Stands in a query for the labels of the model's series.
 _PODS: Final = "{PODS}"
 
 
@@ -31,9 +31,9 @@ def _mean_wait(queue: str) -> str:
     return f"sum(rate({queue}_sum{_PODS}[1m])) / {ended}"
 
 
-# The figures as Prometheus computes them from what the ServiceMonitor scrapes. A sum is divided by KEDA's HPA
-# (AverageValue); a mean is compared as it is (Value). A request waits in the pod's queue and then in the
-# engine's, so the means add up; who waits longest now counts too, for a queue that stands still ends no wait.
+# The figures as Prometheus computes them from the ServiceMonitor's series. KEDA's HPA divides a sum by the
+# pods (AverageValue) and compares a mean as it is (Value). A request waits in the pod's queue and then in the
+# engine's, so the means add up. The longest current wait counts too, as no wait ends in a blocked queue.
 _QUERIES: Final = {
     Metric.IN_FLIGHT: ("AverageValue", f"sum({REQUESTS_IN_FLIGHT}{_PODS})"),
     Metric.QUEUE_WAIT: (
@@ -49,7 +49,7 @@ _QUERIES: Final = {
 def build_scaled_object(
     model: InferenceModel, settings: Settings, available: Collection[Kind]
 ) -> dict[str, Any] | None:
-    """Prometheus queries in place of the metrics API; only with KEDA chosen and there."""
+    """A ScaledObject with Prometheus queries; None unless KEDA is both chosen and installed."""
     autoscaling = model.spec.autoscaling
     if autoscaling is None or settings.autoscaling_provider != "keda" or SCALED_OBJECT not in available:
         return None
@@ -71,13 +71,13 @@ def build_scaled_object(
 
 
 def keda_autoscaler_name(model: InferenceModel) -> str:
-    """The HPA that KEDA makes; not the name of ours, which may still be there when the provider changes."""
+    """The name of KEDA's HPA; it differs from ours, which may still exist when the provider changes."""
     return f"keda-hpa-{model.metadata.name}"
 
 
 def _trigger(model: InferenceModel, settings: Settings, target: Target) -> dict[str, Any]:
     kind, query = _QUERIES[target.metric]
-    # The labels that the model's ServiceMonitor gives every series.
+    # The labels that the model's ServiceMonitor adds to every series.
     pods = f'{{namespace="{model.metadata.namespace}",model="{model.metadata.name}"}}'
     return {
         "type": "prometheus",
@@ -87,7 +87,7 @@ def _trigger(model: InferenceModel, settings: Settings, target: Target) -> dict[
             "serverAddress": settings.keda_prometheus_url,
             "query": query.replace(_PODS, pods),
             "threshold": f"{target.value:g}",
-            # No answer is no figure; as 0 it would scale down a model that Prometheus lost sight of.
+            # A missing value must not count as 0, which would scale down a model that Prometheus lost.
             "ignoreNullValues": "false",
         },
     }

@@ -12,7 +12,7 @@ PORT_NAME: Final = "http"
 
 
 def build_service(model: InferenceModel) -> dict[str, Any]:
-    """Port 80, to every ready pod: http://NAME.NAMESPACE.svc."""
+    """A Service at http://NAME.NAMESPACE.svc, on port 80, over every ready pod."""
     port = {"name": PORT_NAME, "port": PORT, "targetPort": PORT_NAME, "protocol": "TCP"}
     return {
         **manifest(SERVICE, model),

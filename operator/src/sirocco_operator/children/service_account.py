@@ -8,12 +8,12 @@ from sirocco_operator.kube.kinds import SERVICE_ACCOUNT
 
 
 def service_account_name(model: InferenceModel) -> str:
-    """The user's own ServiceAccount, or the one that we make."""
+    """The name of the user's ServiceAccount, or of the one that the operator creates."""
     return model.spec.service_account_name or model.metadata.name
 
 
 def build_service_account(model: InferenceModel) -> dict[str, Any] | None:
-    """An account without rights and without a token; none when the user names one."""
+    """A ServiceAccount without rights and without a token; None when the user names one."""
     if model.spec.service_account_name is not None:
         return None
     return {**manifest(SERVICE_ACCOUNT, model), "automountServiceAccountToken": False}

@@ -13,22 +13,22 @@ from sirocco_operator.children.serving_config import INTERNAL_KEY, has_keys
 from sirocco_operator.kube.kinds import SERVICE_MONITOR, Kind
 from sirocco_operator.settings import Settings
 
-# What Prometheus makes of the Service's label `inference.sirocco.dev/model`.
+# Prometheus' name of the Service's label `inference.sirocco.dev/model`.
 _MODEL_OF_SERVICE: Final = "__meta_kubernetes_service_label_" + re.sub(r"[^a-zA-Z0-9_]", "_", MODEL_LABEL)
 
 
 def build_service_monitor(
     model: InferenceModel, settings: Settings, available: Collection[Kind]
 ) -> dict[str, Any] | None:
-    """Scrapes /metrics of each pod; none where it is turned off or the cluster lacks the API."""
+    """A ServiceMonitor for /metrics of each pod; None when turned off or when the cluster lacks the API."""
     if not model.spec.monitoring.enabled or SERVICE_MONITOR not in available:
         return None
     endpoint: dict[str, Any] = {
         "port": PORT_NAME,
         "path": "/metrics",
         "interval": settings.service_monitor_interval,
-        # Every series tells its model by one short label, which rules, dashboards and KEDA select by.
-        # With the CRD's default, so that what is stored is what is wanted.
+        # One short label names the model of every series; rules, dashboards and KEDA select by it.
+        # The action is the CRD's default, written so that the stored object equals the wanted one.
         "relabelings": [{"sourceLabels": [_MODEL_OF_SERVICE], "targetLabel": "model", "action": "replace"}],
     }
     if has_keys(model):

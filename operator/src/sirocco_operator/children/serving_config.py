@@ -1,4 +1,4 @@
-"""The settings of the serving layer in a model's pods."""
+"""The settings file of the serving layer in a model's pods."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.times import DRAIN, SETTLE
 
 FILE_NAME: Final = "serving.json"
-# Folders of a pod: a file for each key that clients may use, and the operator's own key.
+# Folders in a pod: one with a file for each client key, one with the operator's own key.
 KEYS_PATH: Final = "/etc/sirocco-keys"
 INTERNAL_PATH: Final = "/etc/sirocco-internal"
 INTERNAL_KEY: Final = "key"
@@ -20,9 +20,9 @@ def has_keys(model: InferenceModel) -> bool:
 
 
 def serving_json(model: InferenceModel) -> str:
-    """The file's text; the same resource always gives the same text.
+    """The text of the file, always the same for the same resource.
 
-    Every setting is written out, so that the file alone tells how a pod behaves; null is off, or no limit.
+    It has every setting, so that the file alone says how a pod behaves; null means off, or no limit.
     """
     settings = {
         "model": model.metadata.name,
@@ -39,9 +39,9 @@ def serving_json(model: InferenceModel) -> str:
 
 
 def fingerprint(model: InferenceModel) -> str:
-    """Changes with the settings: on the pod template it makes a change reach running pods.
+    """A hash of the settings; in the pod template it makes a change of settings replace the pods.
 
-    What the serving layer reads again by itself, the keys in their Secret, is not in it.
+    It leaves out the keys in their Secret, which the serving layer reloads by itself.
     """
     return hashlib.sha256(serving_json(model).encode()).hexdigest()[:16]
 

@@ -1,6 +1,6 @@
 """`sirocco keys`: makes keys for the clients of a model, as entries of a Secret.
 
-No cluster is asked, and none ever holds more than a hash: the key itself is told once, here.
+It needs no cluster. The Secret holds only a hash; the key itself is printed once, here.
 """
 
 import argparse
@@ -11,22 +11,23 @@ import re
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import yaml
 
 from sirocco_operator.api.pod import DNS_SUBDOMAIN
+from sirocco_operator.cli.commands import Commands
 
 PREFIX: Final = "sk-sirocco-"
-# 256 bits: such a key cannot be guessed, so that a plain hash of it gives nothing away.
+# 256 bits cannot be guessed, so a plain hash of the key reveals nothing.
 _KEY_BYTES: Final = 32
-# As the serving layer takes it: a file of the mounted Secret has this name.
+# Names that the serving layer accepts; a file of the mounted Secret has this name.
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _INTERNAL: Final = "internal"
-# What `servedNames` may hold.
+# Names that `servedNames` accepts.
 _MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}")
-_MOST_REQUESTS: Final = 10**9
-_MOST_TOKENS: Final = 10**12
+_MAX_REQUESTS: Final = 10**9
+_MAX_TOKENS: Final = 10**12
 _DEFAULT_SECRET: Final = "model-keys"  # noqa: S105 - a Secret's name
 
 _DESCRIPTION: Final = """\
@@ -44,15 +45,8 @@ examples:
   kubectl patch secret model-keys -n models -p '{"data": {"alice": null}}'     # revokes alice's"""
 
 
-class _Commands(Protocol):
-    """What argparse gives to add commands to."""
-
-    def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:
-        """A new command's parser."""
-
-
 def new_key() -> str:
-    """A key that nobody has."""
+    """A new random key."""
     return PREFIX + secrets.token_urlsafe(_KEY_BYTES)
 
 
@@ -62,7 +56,7 @@ def entry(
     requests_per_minute: int | None = None,
     tokens_per_minute: int | None = None,
 ) -> str:
-    """The text of a key's entry in the Secret; what is None is not limited."""
+    """The text of a key's entry in the Secret; None means no limit."""
     fields = {
         "sha256": hashlib.sha256(key.encode()).hexdigest(),
         "models": models,
@@ -73,7 +67,7 @@ def entry(
 
 
 def manifest(name: str, text: str, secret: str, namespace: str | None) -> dict[str, Any]:
-    """The Secret with this entry alone; without a namespace it is kubectl's current one."""
+    """The Secret with this entry alone; without a namespace, kubectl uses its current one."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -84,11 +78,11 @@ def manifest(name: str, text: str, secret: str, namespace: str | None) -> dict[s
 
 
 def create(options: argparse.Namespace) -> str:
-    """`sirocco keys create`: the manifest; the key goes to standard error."""
+    """Run `sirocco keys create`: returns the manifest and writes the key to standard error."""
     key = new_key()
     text = entry(key, options.models, options.requests_per_minute, options.tokens_per_minute)
     wanted = manifest(options.name, text, options.secret, options.namespace)
-    # Forced: a key is also replaced by somebody who did not make the first one.
+    # Forced, because another person may replace the key.
     command = (
         f"kubectl apply --server-side --force-conflicts --field-manager=sirocco-key-{options.name} -f FILE"
     )
@@ -100,8 +94,8 @@ def create(options: argparse.Namespace) -> str:
     return f"# {command}\n{yaml.safe_dump(wanted, sort_keys=False, width=100_000)}"
 
 
-def add_parser(commands: _Commands) -> None:
-    """Add `keys` and what is below it to the command line."""
+def add_parser(commands: Commands) -> None:
+    """Add `keys` and its subcommands to the command line."""
     group = commands.add_parser("keys", help="make keys for the clients of models")
     creating = group.add_subparsers(required=True, metavar="COMMAND").add_parser(
         "create",
@@ -123,13 +117,13 @@ def add_parser(commands: _Commands) -> None:
     creating.add_argument(
         "--requests-per-minute",
         metavar="N",
-        type=_up_to(_MOST_REQUESTS),
+        type=_up_to(_MAX_REQUESTS),
         help="most requests a minute, in each pod (default: unlimited)",
     )
     creating.add_argument(
         "--tokens-per-minute",
         metavar="N",
-        type=_up_to(_MOST_TOKENS),
+        type=_up_to(_MAX_TOKENS),
         help="most tokens of prompts and answers a minute, in each pod (default: unlimited)",
     )
     creating.add_argument(

@@ -1,1 +1,1 @@
-"""The operator's own implementation of custom.metrics.k8s.io: how busy models' pods are, for their HPAs."""
+"""The operator's implementation of custom.metrics.k8s.io, which tells HPAs how busy models' pods are."""

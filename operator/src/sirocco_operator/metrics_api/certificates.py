@@ -1,4 +1,4 @@
-"""Where the serving certificate comes from: the operator's own Secret, or files that somebody else keeps."""
+"""Sources of the serving certificate: the operator's own Secret, or files that somebody else maintains."""
 
 import asyncio
 import base64
@@ -17,7 +17,7 @@ from sirocco_operator.metrics_api.pki import (
     Leaf,
     bundle_of,
     from_secret,
-    planned,
+    plan,
     to_secret,
     utc_now,
 )
@@ -32,32 +32,32 @@ _SECONDS: Final = 10.0
 
 
 class CertificateSource(Protocol):
-    """Tells the certificate that is to be served now."""
+    """Provides the certificate to serve."""
 
-    async def look(self) -> Leaf:
-        """The certificate; raises ApiError, OSError or ValueError with what is in the way."""
+    async def current(self) -> Leaf:
+        """The certificate to serve now; raises ApiError, OSError or ValueError when there is none."""
 
 
 class MountedCertificate:
-    """tls.crt and tls.key in a folder, e.g. cert-manager's Secret; read again at each look."""
+    """Reads tls.crt and tls.key from a folder each time, e.g. from cert-manager's Secret."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def look(self) -> Leaf:
-        """The certificate as it lies there now."""
+    async def current(self) -> Leaf:
+        """The certificate in the folder; raises OSError, or ValueError when the key is another's."""
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> Leaf:
         leaf = Leaf((self._folder / "tls.crt").read_bytes(), (self._folder / "tls.key").read_bytes())
-        # The two files change one after the other where they are not a Secret's volume.
-        if not leaf.fits():
+        # Outside a Secret's volume the two files change one after the other.
+        if not leaf.key_matches():
             raise ValueError(f"{self._folder}: tls.key is not the key of tls.crt")
         return leaf
 
 
 class OwnCertificate:
-    """Kept in a Secret: made by who misses it first, renewed by the leader, who also keeps caBundle true."""
+    """Keeps a certificate in a Secret: any replica creates it, the leader renews and publishes it."""
 
     def __init__(
         self,
@@ -76,27 +76,27 @@ class OwnCertificate:
         self._overlap = overlap
         self._now = now
 
-    async def look(self) -> Leaf:
-        """The certificate; what has to be done about it and the APIService is done first."""
+    async def current(self) -> Leaf:
+        """The certificate to serve now, after renewing and publishing it where that is due."""
         secret = await self._read(SECRET, self._namespace, SECRET_NAME)
         if secret is None:
-            await self._create(planned(None, self._names, b"", self._now(), self._overlap))
-            # Another replica may have been faster.
+            await self._create(plan(None, self._names, b"", self._now(), self._overlap))
+            # Another replica may have created it first.
             secret = await self._read(SECRET, self._namespace, SECRET_NAME) or {}
         found = from_secret(secret.get("data") or {})
         api_service = await self._read(API_SERVICE, None, API_SERVICE_NAME)
         published = b"" if api_service is None else bundle_of(api_service)
         if self._leads():
-            wanted = planned(found, self._names, published, self._now(), self._overlap)
+            wanted = plan(found, self._names, published, self._now(), self._overlap)
             if wanted is not found:
                 await self._replace(secret, wanted)
-                log.info("certificate of the metrics API: %s", _news(found, wanted))
+                log.info("certificate of the metrics API: %s", _describe_change(found, wanted))
             found = wanted
         if found is None:
             raise ValueError(
                 f"Secret {self._namespace}/{SECRET_NAME} cannot be read: the leader makes it anew"
             )
-        # When all replicas just start nobody leads yet: where there is no bundle anybody may write it.
+        # Nobody leads while all replicas start, so any replica may publish the first bundle.
         ours = api_service is not None and self._is_ours(api_service)
         if (
             api_service is not None
@@ -139,7 +139,7 @@ class OwnCertificate:
     async def _replace(self, secret: Mapping[str, Any], certificates: Certificates) -> None:
         path = path_of(SECRET, self._namespace, SECRET_NAME)
         manifest = {**secret, "data": to_secret(certificates)}
-        # Its resourceVersion is in it: a leader of before cannot write over what this one wrote.
+        # The manifest has its resourceVersion, so a former leader cannot overwrite this change.
         await self._kube.unguarded("PUT", path, SECRET, "update", _SECONDS, manifest)
 
     async def _publish(self, api_service: Mapping[str, Any], bundle: bytes) -> None:
@@ -147,7 +147,7 @@ class OwnCertificate:
         manifest = {
             "apiVersion": API_SERVICE.api_version,
             "kind": API_SERVICE.kind,
-            # The uid: one that was deleted meanwhile must not come back without its service.
+            # With the uid, a deleted APIService does not come back without its service.
             "metadata": {"name": API_SERVICE_NAME, "uid": api_service["metadata"]["uid"]},
             "spec": {"caBundle": base64.b64encode(bundle).decode()},
         }
@@ -157,7 +157,7 @@ class OwnCertificate:
         log.info("APIService %s has the certificate authorities of the metrics API", API_SERVICE_NAME)
 
 
-def _news(before: Certificates | None, after: Certificates) -> str:
+def _describe_change(before: Certificates | None, after: Certificates) -> str:
     if after.following is not None:
         return f"the next one is made, the served one ends {after.served.expiry.isoformat()}"
     if before is not None and before.following == after.served:

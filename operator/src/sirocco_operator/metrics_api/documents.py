@@ -1,4 +1,4 @@
-"""The documents of the API: discovery in both forms, lists of figures, errors as the API server has them."""
+"""Builds the API's documents: discovery in both forms, lists of metric values, and errors."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ _REASONS: Final = {
 }
 
 
-class Problem(Exception):  # noqa: N818 -- an answer, not a fault of the program
-    """An answer that is no success: HTTP status and what is wrong."""
+class HttpError(Exception):
+    """An answer with an HTTP error status and a message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class Problem(Exception):  # noqa: N818 -- an answer, not a fault of the program
 
 @dataclass(frozen=True, slots=True)
 class PodFigure:
-    """A figure of one pod, when it was read, and over how many seconds it was taken."""
+    """A figure of one pod: when it was read, and over how many seconds."""
 
     pod: str
     value: float
@@ -46,11 +46,11 @@ class PodFigure:
 
 
 def wants_aggregated(accept: str) -> bool:
-    """Whether an Accept header asks for the discovery of all versions and resources in one document."""
+    """Whether an Accept header asks for the aggregated discovery document."""
     for each in accept.split(","):
         kind, *parameters = (part.strip() for part in each.split(";"))
-        told = dict(part.partition("=")[::2] for part in parameters)
-        if kind == JSON and (told.get("g"), told.get("v"), told.get("as")) == (
+        given = dict(part.partition("=")[::2] for part in parameters)
+        if kind == JSON and (given.get("g"), given.get("v"), given.get("as")) == (
             "apidiscovery.k8s.io",
             "v2",
             "APIGroupDiscoveryList",
@@ -60,7 +60,7 @@ def wants_aggregated(accept: str) -> bool:
 
 
 def aggregated_discovery() -> dict[str, Any]:
-    """All that is served, in one document; a pod's figures are subresources of a resource without verbs."""
+    """The aggregated discovery document; pods' metrics are subresources of a resource without verbs."""
     resource = {
         "resource": "pods",
         "responseKind": {"group": "", "version": "", "kind": ""},
@@ -115,7 +115,7 @@ def resource_list() -> dict[str, Any]:
 
 
 def metric_value_list(metric: Metric, namespace: str, found: Iterable[PodFigure]) -> dict[str, Any]:
-    """The figures of pods."""
+    """The MetricValueList of these figures."""
     return {
         "kind": "MetricValueList",
         "apiVersion": GROUP_VERSION,
@@ -124,21 +124,21 @@ def metric_value_list(metric: Metric, namespace: str, found: Iterable[PodFigure]
     }
 
 
-def status(problem: Problem) -> dict[str, Any]:
-    """An error as the API server words them."""
+def status(error: HttpError) -> dict[str, Any]:
+    """The Status object of an error."""
     return {
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": {},
         "status": "Failure",
-        "message": problem.message,
-        "reason": _REASONS[problem.status],
-        "code": problem.status,
+        "message": error.message,
+        "reason": _REASONS[error.status],
+        "code": error.status,
     }
 
 
 def quantity(value: float) -> str:
-    """A figure as Kubernetes writes quantities, to a thousandth."""
+    """A figure as a Kubernetes quantity, rounded to thousandths."""
     thousandths = round(value * 1000)
     return str(thousandths // 1000) if thousandths % 1000 == 0 else f"{thousandths}m"
 

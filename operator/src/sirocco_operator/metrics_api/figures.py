@@ -1,4 +1,4 @@
-"""What a pod's metrics say about its load: exposition text in, figures out; no I/O, no clock."""
+"""Computes a pod's figures from its metrics: exposition text in, figures out, without I/O or a clock."""
 
 import math
 import re
@@ -16,11 +16,11 @@ from sirocco_operator.children.metrics import (
     Metric,
 )
 
-# Two looks at a pod that are further apart than this, in seconds, make no mean: too much may have happened.
+# Two scrapes further apart than this are not compared: too much may have happened in between.
 WINDOW_SECONDS: Final = 60.0
 
 
-# The series that are asked for; a pod's whole exposition is some hundred times as long.
+# The scraped series; a pod's whole exposition is about a hundred times as long.
 SERIES: Final = (
     REQUESTS_IN_FLIGHT,
     OLDEST_QUEUED_SECONDS,
@@ -38,31 +38,31 @@ _LINE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The waits that have ended since a queue's process began: their sum in seconds, and their number."""
+    """The waits that have ended since the queue's process started: their sum in seconds and their number."""
 
     seconds: float
     number: float
 
     def since(self, before: "Waits") -> "Waits":
-        """Those that ended after `before`; all of them if the process began anew meanwhile."""
+        """The waits that ended after `before`; all of them when the process restarted in between."""
         if self.number < before.number or self.seconds < before.seconds:
             return self
         return Waits(self.seconds - before.seconds, self.number - before.number)
 
     @property
     def mean(self) -> float:
-        """Their mean in seconds, 0 without any."""
+        """The mean wait in seconds; 0 without any."""
         return self.seconds / self.number if self.number else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one scrape of a pod told, at a time in seconds; None is what it did not tell."""
+    """One scrape of a pod at a time in seconds; None marks a missing series."""
 
     taken_at: float
     in_flight: float | None
     kv_cache: float | None
-    # Age of the oldest request in the pod's own queue, and how many wait in the engine's.
+    # Age of the oldest request in the pod's own queue, and the number of requests in the engine's queue.
     oldest: float | None
     engine_waiting: float | None
     queue: Waits | None
@@ -71,15 +71,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The latest scrape of a pod, the one before where it is not too old, and a queue that stands still."""
+    """The latest scrape of a pod, the one before unless it is too old, and since when its queue stands."""
 
     latest: Sample
     before: Sample | None = None
-    # Since when, as far as is known, requests wait in the engine and none ends there.
+    # Since when requests wait in the engine and none has left its queue, as far as the scrapes show.
     stalled_since: float | None = None
 
-    def then(self, sample: Sample) -> Self:
-        """The history with one more scrape."""
+    def with_sample(self, sample: Sample) -> Self:
+        """The history after one more scrape."""
         if sample.taken_at - self.latest.taken_at > WINDOW_SECONDS:
             return type(self)(sample)
         stalled = bool(
@@ -92,12 +92,12 @@ class History:
 
     @property
     def window_seconds(self) -> float | None:
-        """How far the two scrapes are apart; None with only one."""
+        """Seconds between the two scrapes; None with only one."""
         return None if self.before is None else self.latest.taken_at - self.before.taken_at
 
 
-def read(exposition: bytes, taken_at: float) -> Sample:
-    """What a pod's exposition tells; several engines of a pod count together."""
+def parse_exposition(exposition: bytes, taken_at: float) -> Sample:
+    """Read a pod's exposition; several engines of a pod count together."""
     found: dict[str, list[float]] = {}
     for match in _LINE.finditer(exposition):
         value = _number(match[2])
@@ -116,7 +116,7 @@ def read(exposition: bytes, taken_at: float) -> Sample:
 
 
 def figures(history: History) -> Mapping[Metric, float]:
-    """What is known of a pod's load; what is not known is not in it."""
+    """The known figures of a pod; unknown ones are left out."""
     found = {
         Metric.IN_FLIGHT: history.latest.in_flight,
         Metric.QUEUE_WAIT: _queue_wait(history),
@@ -126,20 +126,22 @@ def figures(history: History) -> Mapping[Metric, float]:
 
 
 def _queue_wait(history: History) -> float | None:
-    """The mean wait of those that left the queues between two scrapes, at least that of who waits longest.
+    """The mean wait of requests that left the queues between two scrapes, or the longest current wait.
 
-    A request waits in the pod's queue first and in the engine's then, so the means add up.
+    A request waits in the pod's queue and then in the engine's, so the two means add up.
     """
     latest, before = history.latest, history.before
     if latest.queue is None and latest.engine_queue is None and latest.oldest is None:
         return None
-    standing = latest.oldest or 0.0
+    longest_wait = latest.oldest or 0.0
     if before is None:
-        # How long those in the engine's queue have waited cannot be told by one look.
-        return None if latest.engine_waiting and not standing else standing
+        # One scrape does not show how long requests have waited in the engine's queue.
+        return None if latest.engine_waiting and not longest_wait else longest_wait
     if history.stalled_since is not None:
-        standing = max(standing, latest.taken_at - history.stalled_since)
-    return max(standing, _mean(before.queue, latest.queue) + _mean(before.engine_queue, latest.engine_queue))
+        longest_wait = max(longest_wait, latest.taken_at - history.stalled_since)
+    return max(
+        longest_wait, _mean(before.queue, latest.queue) + _mean(before.engine_queue, latest.engine_queue)
+    )
 
 
 def _mean(before: Waits | None, latest: Waits | None) -> float:

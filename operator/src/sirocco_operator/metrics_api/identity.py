@@ -1,4 +1,4 @@
-"""Who asks: the API server's front proxy tells, and is believed by its client certificate alone."""
+"""Authenticates requests: the front proxy names the user, and only its client certificate is trusted."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 from urllib.parse import unquote
 
-from sirocco_operator.metrics_api.documents import Problem
+from sirocco_operator.metrics_api.documents import HttpError
 
-# Where every API server with an aggregation layer says how its front proxy is known.
+# Every API server with an aggregation layer describes its front proxy in this ConfigMap.
 CONFIG_NAMESPACE: Final = "kube-system"
 CONFIG_NAME: Final = "extension-apiserver-authentication"
 
 
 @dataclass(frozen=True)
 class FrontProxy:
-    """How the front proxy is known, and in which headers it tells who asks."""
+    """How to recognise the front proxy, and the headers in which it names the user."""
 
-    # PEM, one or more certificates.
+    # One or more PEM certificates.
     ca: str
-    # Any common name will do when there are none.
+    # When empty, any common name is accepted.
     allowed_names: frozenset[str]
     user_headers: tuple[str, ...]
     uid_headers: tuple[str, ...]
@@ -28,7 +28,7 @@ class FrontProxy:
 
     @classmethod
     def parse(cls, data: Mapping[str, str]) -> Self:
-        """Read the ConfigMap's data; raises ValueError when the API server has no front proxy."""
+        """Parse the ConfigMap's data; raises ValueError when the API server has no front proxy."""
         ca = data.get("requestheader-client-ca-file", "")
         users = _names(data, "requestheader-username-headers")
         if not ca.strip() or not users:
@@ -49,7 +49,7 @@ class FrontProxy:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who asks, as the API server knows them."""
+    """A user as the API server identified them."""
 
     name: str
     uid: str = ""
@@ -58,7 +58,7 @@ class User:
 
 
 def common_names(certificate: Mapping[str, Any] | None) -> frozenset[str]:
-    """The subject's common names of a certificate, in the form of `ssl`; none without one."""
+    """The common names of a certificate in the form of `ssl`; none without a certificate."""
     subject = (certificate or {}).get("subject") or ()
     return frozenset(value for part in subject for name, value in part if name == "commonName")
 
@@ -66,38 +66,40 @@ def common_names(certificate: Mapping[str, Any] | None) -> frozenset[str]:
 def authenticate(
     proxy: FrontProxy, certificate: Mapping[str, Any] | None, headers: Iterable[tuple[str, str]]
 ) -> User:
-    """Who asks; `certificate` is one that the front proxy's CA signed, as the handshake saw to.
+    """The user of a request; raises HttpError 401 when it does not come from the front proxy.
 
-    Raises Problem with 401.
+    `certificate` is the client's. The TLS handshake has verified that the front proxy's CA signed it.
     """
     if not certificate:
-        raise Problem(401, "only the API server may call: ask through it, e.g. with kubectl get --raw")
+        raise HttpError(401, "only the API server may call: ask through it, e.g. with kubectl get --raw")
     names = common_names(certificate)
     if proxy.allowed_names and not names & proxy.allowed_names:
-        raise Problem(
+        raise HttpError(
             401,
             f"the certificate of {', '.join(sorted(names)) or 'nobody'} is not the API server's",
         )
-    told = [(name.lower(), value) for name, value in headers]
-    user = next(iter(_values(told, proxy.user_headers)), "")
+    lowered = [(name.lower(), value) for name, value in headers]
+    user = next(iter(_values(lowered, proxy.user_headers)), "")
     if not user:
-        raise Problem(401, f"the API server did not say who asks: {proxy.user_headers[0]} is missing")
+        raise HttpError(401, f"the API server did not say who asks: {proxy.user_headers[0]} is missing")
     return User(
         name=user,
-        uid=next(iter(_values(told, proxy.uid_headers)), ""),
-        groups=tuple(_values(told, proxy.group_headers)),
-        extra=_extra(told, proxy.extra_prefixes),
+        uid=next(iter(_values(lowered, proxy.uid_headers)), ""),
+        groups=tuple(_values(lowered, proxy.group_headers)),
+        extra=_extra(lowered, proxy.extra_prefixes),
     )
 
 
-def _values(told: list[tuple[str, str]], names: Iterable[str]) -> list[str]:
-    return [value for wanted in names for name, value in told if name == wanted.lower() and value]
+def _values(lowered: list[tuple[str, str]], names: Iterable[str]) -> list[str]:
+    return [value for wanted in names for name, value in lowered if name == wanted.lower() and value]
 
 
-def _extra(told: list[tuple[str, str]], prefixes: Iterable[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _extra(
+    lowered: list[tuple[str, str]], prefixes: Iterable[str]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
     found: dict[str, list[str]] = {}
     for prefix in prefixes:
-        for name, value in told:
+        for name, value in lowered:
             if name.startswith(prefix.lower()):
                 found.setdefault(unquote(name[len(prefix) :]), []).append(value)
     return tuple((name, tuple(values)) for name, values in sorted(found.items()))

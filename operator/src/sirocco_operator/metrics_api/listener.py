@@ -1,4 +1,4 @@
-"""The TLS port: what it shows and whom it believes can be exchanged while it listens."""
+"""The TLS port, whose certificate and client CA can change while it listens."""
 
 import ssl
 import tempfile
@@ -11,18 +11,18 @@ from aiohttp.typedefs import Handler
 
 from sirocco_operator.metrics_api.pki import Leaf
 
-# Requests under way when the process ends have so many seconds.
+# Seconds for requests in flight when the process ends.
 _SHUTDOWN_SECONDS: Final = 5.0
 
 
 class Listener:
-    """One port; each change of certificates is a new server on the same socket, so no call is lost."""
+    """Serves one port. A new certificate starts a new server on the same socket, so that no call is lost."""
 
     def __init__(self, application: web.Application, port: int) -> None:
-        application.middlewares.append(self._watch)
+        application.middlewares.append(self._track_call)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         dual = has_dualstack_ipv6()
-        # All addresses: the API server comes from outside of the pod.
+        # All addresses, because the API server connects from outside the pod.
         self._socket = create_server(
             ("::" if dual else "", port),
             family=AF_INET6 if dual else AF_INET,
@@ -30,17 +30,17 @@ class Listener:
             backlog=1024,
         )
         self._site: web.SockSite | None = None
-        # Connections with a call under way.
+        # Connections with a call in flight.
         self._busy: set[web.RequestHandler] = set()
         self._ca: str | None = None
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port number."""
         return int(self._socket.getsockname()[1])
 
     async def use(self, leaf: Leaf, ca: str) -> None:
-        """Serve with this certificate from now on, and believe clients whose certificate `ca` (PEM) signed.
+        """Serve this certificate from now on, and trust clients whose certificate `ca` (PEM) signed.
 
         Raises ssl.SSLError or ValueError when one of them cannot be used; then nothing changes.
         """
@@ -53,7 +53,7 @@ class Listener:
         if old is not None:
             await old.stop()
         if self._ca is not None and self._ca != ca and self._runner.server is not None:
-            # Who came in by the old one introduces himself again; a call under way ends first.
+            # Clients of the old CA must reconnect; calls in flight end first.
             for connection in self._runner.server.connections:
                 if connection in self._busy:
                     connection.close()
@@ -62,7 +62,7 @@ class Listener:
         self._ca = ca
 
     @web.middleware
-    async def _watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _track_call(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._busy.add(request.protocol)
         try:
             return await handler(request)
@@ -70,7 +70,7 @@ class Listener:
             self._busy.discard(request.protocol)
 
     async def close(self) -> None:
-        """Stop listening, and end what is under way."""
+        """Stop listening and end the calls in flight."""
         if self._site is not None:
             await self._runner.cleanup()
         self._socket.close()
@@ -79,10 +79,10 @@ class Listener:
 def _context(leaf: Leaf, ca: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Probes have no certificate; who has one must have one of the front proxy's CA.
+    # Probes come without a certificate; any certificate must be signed by the front proxy's CA.
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_verify_locations(cadata=ca)
-    # Python reads keys from files only.
+    # Python's ssl reads keys only from files.
     with tempfile.TemporaryDirectory(prefix="sirocco-metrics-") as folder:
         path = Path(folder) / "tls.pem"
         path.touch(mode=0o600)

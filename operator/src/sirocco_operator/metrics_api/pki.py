@@ -1,8 +1,8 @@
-"""The serving certificate: how it is made, and when which one is served. Pure; the time is given.
+"""Issues serving certificates and plans their rotation. Pure: callers pass the time.
 
-Each certificate has a CA of its own, whose key is thrown away once it has signed it. Before a certificate
-ends another is made, and its CA is told to the API server beside the first; only then, after an overlap, is
-the other one served. So at every moment whatever a replica serves is believed.
+Each certificate has its own CA, whose key is discarded after signing. Before a certificate expires, the next
+one is issued and its CA is published beside the first. The next certificate is served only after an overlap,
+so that the API server trusts whatever any replica serves.
 """
 
 import base64
@@ -18,39 +18,39 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME: Final = timedelta(days=90)
-# The next certificate is made when the served one lasts no longer than this.
+# The next certificate is issued when the served one expires within this time.
 RENEWAL: Final = timedelta(days=30)
-# A certificate is valid from some time before it is made: clocks differ.
+# Certificates are valid from before their issue, because clocks differ.
 _CLOCK_SKEW: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A certificate and its key, PEM."""
+    """A certificate and its key in PEM."""
 
     certificate: bytes
     key: bytes
 
     @property
     def expiry(self) -> datetime:
-        """When it ends."""
+        """When the certificate expires."""
         return self._x509.not_valid_after_utc
 
     @property
-    def made(self) -> datetime:
-        """When it was made."""
+    def issued_at(self) -> datetime:
+        """When the certificate was issued."""
         return self._x509.not_valid_before_utc + _CLOCK_SKEW
 
     def names(self) -> frozenset[str]:
-        """The DNS names that it is for."""
+        """The certificate's DNS names."""
         try:
             found = self._x509.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         except x509.ExtensionNotFound:
             return frozenset()
         return frozenset(found.value.get_values_for_type(x509.DNSName))
 
-    def fits(self) -> bool:
-        """Whether the key is the certificate's."""
+    def key_matches(self) -> bool:
+        """Whether the key belongs to the certificate."""
         key = serialization.load_pem_private_key(self.key, None)
         return bool(key.public_key() == self._x509.public_key())
 
@@ -61,7 +61,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """What is served, what is served next, and the CAs that the API server is to believe (PEM)."""
+    """The served certificate, the next one, and the CAs (PEM) that the API server should trust."""
 
     served: Leaf
     bundle: bytes
@@ -69,10 +69,10 @@ class Certificates:
 
 
 def issue(names: Sequence[str], now: datetime) -> tuple[Leaf, bytes]:
-    """A certificate for DNS names, and its CA's certificate."""
+    """A new certificate for these DNS names, and its CA's certificate."""
     start, end = now - _CLOCK_SKEW, now + LIFETIME
     ca_key = ec.generate_private_key(ec.SECP256R1())
-    # A name of its own: a bundle holds several CAs.
+    # CAs need distinct names, because a bundle holds several.
     ca_name = x509.Name(
         [x509.NameAttribute(NameOID.COMMON_NAME, f"sirocco-operator-metrics {now:%Y-%m-%d %H:%M:%S.%f}")]
     )
@@ -113,29 +113,29 @@ def issue(names: Sequence[str], now: datetime) -> tuple[Leaf, bytes]:
     return Leaf(_pem(leaf), private), _pem(ca)
 
 
-def planned(
+def plan(
     found: Certificates | None, names: Sequence[str], published: bytes, now: datetime, overlap: timedelta
 ) -> Certificates:
-    """What is to be kept now; the same object when nothing is to be done.
+    """The certificates to keep; `found` itself when nothing is due.
 
-    `published` is the bundle that the API server believes in now.
+    `published` is the bundle that the API server trusts now.
     """
     if found is None or not _usable(found.served, names, now):
+        # A new certificate is served at once, before the API server trusts it: an expired one helps nobody.
         leaf, ca = issue(names, now)
-        return Certificates(leaf, (b"" if found is None else _worth_keeping(found, now)) + ca)
+        return Certificates(leaf, (b"" if found is None else _trusted_authorities(found, now)) + ca)
     following = found.following
     if following is None or not _usable(following, names, now):
         if found.served.expiry - now > RENEWAL:
             return found
         leaf, ca = issue(names, now)
-        return replace(found, following=leaf, bundle=_worth_keeping(found, now) + ca)
-    told = published == found.bundle and now - following.made >= overlap
-    # One that is about to end is worth nothing more: better a new one that is not told everywhere.
-    return replace(found, served=following, following=None) if told else found
+        return replace(found, following=leaf, bundle=_trusted_authorities(found, now) + ca)
+    published_everywhere = published == found.bundle and now - following.issued_at >= overlap
+    return replace(found, served=following, following=None) if published_everywhere else found
 
 
 def from_secret(data: Mapping[str, str]) -> Certificates | None:
-    """Read a Secret's data; None when there is nothing in it that can be used."""
+    """Read a Secret's data; None unless all of it is usable."""
     try:
         content = {name: base64.b64decode(value) for name, value in data.items()}
         served = Leaf(content["tls.crt"], content["tls.key"])
@@ -143,15 +143,14 @@ def from_secret(data: Mapping[str, str]) -> Certificates | None:
         if "next.crt" in content:
             following = Leaf(content["next.crt"], content["next.key"])
         found = Certificates(served, content["ca.crt"], following)
-        # All of it can be read, or it is none.
-        fits = all(leaf.fits() for leaf in (served, following) if leaf is not None)
+        fits = all(leaf.key_matches() for leaf in (served, following) if leaf is not None)
         return found if fits and x509.load_pem_x509_certificates(found.bundle) else None
     except (KeyError, ValueError, TypeError):
         return None
 
 
 def to_secret(certificates: Certificates) -> dict[str, str]:
-    """A Secret's data."""
+    """The Secret's data for these certificates."""
     content = {
         "tls.crt": certificates.served.certificate,
         "tls.key": certificates.served.key,
@@ -172,19 +171,19 @@ def _usable(leaf: Leaf, names: Sequence[str], now: datetime) -> bool:
     return leaf.expiry > now and leaf.names() >= frozenset(names)
 
 
-def _worth_keeping(found: Certificates, now: datetime) -> bytes:
-    """The CAs, the newest last, that a certificate may have which some replica serves.
+def _trusted_authorities(found: Certificates, now: datetime) -> bytes:
+    """The CAs of every certificate that some replica may still serve, the newest last.
 
-    That is the one of the served certificate, and the two newest, for replicas that have not read the last
+    These are the served certificate's CA and the two newest ones, for replicas that have not read the last
     change yet.
     """
     leaf = x509.load_pem_x509_certificate(found.served.certificate)
     authorities = x509.load_pem_x509_certificates(found.bundle)
-    kept = [ca for ca in authorities if ca in authorities[-2:] or _made(ca, leaf)]
+    kept = [ca for ca in authorities if ca in authorities[-2:] or _signed(ca, leaf)]
     return b"".join(_pem(ca) for ca in kept if ca.not_valid_after_utc > now)
 
 
-def _made(ca: x509.Certificate, leaf: x509.Certificate) -> bool:
+def _signed(ca: x509.Certificate, leaf: x509.Certificate) -> bool:
     try:
         leaf.verify_directly_issued_by(ca)
     except (InvalidSignature, ValueError, TypeError):
@@ -197,7 +196,7 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 
 def _usage(*, signs: bool) -> x509.KeyUsage:
-    """For the certificate that is served (it signs handshakes), or for a CA."""
+    """The key usage of a serving certificate, which signs handshakes, or of a CA."""
     return x509.KeyUsage(
         digital_signature=signs,
         content_commitment=False,
@@ -212,5 +211,5 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
 
 
 def bundle_of(api_service: Mapping[str, Any]) -> bytes:
-    """The CAs by which the API server checks an APIService's certificate."""
+    """The CA bundle (PEM) of an APIService; empty without one."""
     return base64.b64decode((api_service.get("spec") or {}).get("caBundle") or "")

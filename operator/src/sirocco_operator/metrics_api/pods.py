@@ -1,4 +1,4 @@
-"""Which pods a question is about, and how they are asked: from what the operator has watched, no API call."""
+"""Finds the pods to scrape in the operator's store, without an API call."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -8,15 +8,15 @@ from sirocco_operator.children.labels import MODEL_LABEL
 from sirocco_operator.children.pod.command import PORT
 from sirocco_operator.children.pod.probes import PORT_NAME
 from sirocco_operator.controller.store import Key, Store
-from sirocco_operator.metrics_api.documents import Problem
+from sirocco_operator.metrics_api.documents import HttpError
 from sirocco_operator.metrics_api.scraper import Target, target_url
 from sirocco_operator.metrics_api.selectors import Requirement, only_value
 from sirocco_operator.reconcile.master_secret import derive_internal_key
 from sirocco_operator.status import pods
 
 
-class Pods:
-    """The Ready pods of models."""
+class ReadyPods:
+    """The Ready pods of models, as scrape targets."""
 
     def __init__(
         self, store: Store, synced: Callable[[], bool], master: Callable[[], Awaitable[bytes]]
@@ -26,16 +26,16 @@ class Pods:
         self._master = master
 
     def models(self, namespace: str, selector: tuple[Requirement, ...]) -> Sequence[Key]:
-        """The models of a namespace whose pods a selector may choose; raises Problem."""
+        """The models whose pods the selector may match; raises HttpError 503 before the first sync."""
         if not self._synced():
-            raise Problem(503, "the operator has just begun, and does not know all pods yet: ask again")
+            raise HttpError(503, "the operator has just begun, and does not know all pods yet: ask again")
         name = only_value(selector, MODEL_LABEL)
         if name is not None:
             return [Key(namespace, name)]
         return [key for key in self._store.primary_keys() if key.namespace == namespace]
 
     async def targets(self, model: Key) -> Sequence[Target]:
-        """How the Ready pods of a model are asked; raises ApiError when the keys' Secret cannot be read."""
+        """The scrape targets of a model; raises ApiError when the Secret of the master key cannot be read."""
         owner = self._store.primary(model)
         if owner is None:
             return ()
@@ -56,12 +56,12 @@ class Pods:
 
 
 def _takes_requests(pod: Mapping[str, Any]) -> bool:
-    """Whether the pod has its part of the requests: ready, reachable and not ending."""
+    """Whether the pod receives requests: it is ready, has an address and is not terminating."""
     return pods.is_ready(pod) and bool(pod["status"].get("podIP")) and not pods.is_terminating(pod)
 
 
 def _has_key(pod: Mapping[str, Any], model: Key) -> bool:
-    """Whether the pod itself asks for the internal key: during a rollout some do and some do not."""
+    """Whether this pod requires the internal key; during a rollout pods can differ."""
     return any(
         (volume.get("secret") or {}).get("secretName") == internal_secret_name(model.name)
         for volume in pod["spec"].get("volumes") or ()

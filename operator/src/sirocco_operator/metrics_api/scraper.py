@@ -1,4 +1,4 @@
-"""Asks models' pods for their metrics when somebody wants their figures; none is asked twice at a time."""
+"""Scrapes models' pods on demand, each model once at a time."""
 
 import asyncio
 import logging
@@ -13,33 +13,33 @@ import aiohttp
 
 from sirocco_operator.children.metrics import Metric
 from sirocco_operator.controller.store import Key
-from sirocco_operator.metrics_api.figures import SERIES, WINDOW_SECONDS, History, figures, read
+from sirocco_operator.metrics_api.figures import SERIES, WINDOW_SECONDS, History, figures, parse_exposition
 
 log = logging.getLogger(__name__)
 
-# Figures that are older than this are not told.
+# Older readings are not served.
 KEPT_SECONDS: Final = 5.0
-# A pod that has not answered by then is missing.
+# A pod that takes longer is left out of the reading.
 DEADLINE_SECONDS: Final = 3.0
-# Pods that are asked at the same time, of all models together.
-_AT_ONCE: Final = 128
-# The series asked for are a kilobyte, vLLM's whole exposition is some hundred.
-_MOST_BYTES: Final = 4 * 1024 * 1024
+# Connections at a time, over all models.
+_MAX_CONNECTIONS: Final = 128
+# The scraped series take one kilobyte, vLLM's whole exposition about a hundred.
+_MAX_BYTES: Final = 4 * 1024 * 1024
 
 
-class Report(Protocol):
-    """Is told what becomes of scrapes."""
+class ScrapeRecorder(Protocol):
+    """Records the results of scrapes."""
 
-    def scraped(self, result: str) -> None:
-        """A pod was asked; `result` is ok, unreachable, late, unauthorized or unreadable."""
+    def record_scrape(self, result: str) -> None:
+        """Record one pod's scrape: ok, unreachable, late, unauthorized or unreadable."""
 
-    def scraped_all(self, seconds: float) -> None:
-        """All pods of a model were asked."""
+    def record_scrape_round(self, seconds: float) -> None:
+        """Record how long the scrape of all pods of a model took."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A pod to ask: what it is, where it answers, and with which key."""
+    """A pod to scrape: its identity, its URL, and its key if it requires one."""
 
     pod: str
     uid: str
@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class PodReading:
-    """What a pod told, and over how many seconds."""
+    """The figures of one pod, and over how many seconds they were taken."""
 
     pod: str
     labels: Mapping[str, str]
@@ -60,7 +60,7 @@ class PodReading:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a model's pods told at a time; those that told nothing are not in it."""
+    """The figures of a model's pods at one time, without the pods that did not answer."""
 
     taken_at: float
     read_at: datetime
@@ -68,27 +68,27 @@ class Reading:
 
 
 class Scraper:
-    """Keeps the latest reading of each model for a few seconds, and each pod's history for a minute."""
+    """Reads figures, and keeps each model's reading for a few seconds and each pod's history for a minute."""
 
     def __init__(
         self,
         targets: Callable[[Key], Awaitable[Sequence[Target]]],
-        report: Report,
+        recorder: ScrapeRecorder,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._targets = targets
-        self._report = report
+        self._recorder = recorder
         self._clock = clock
         self._readings: dict[Key, Reading] = {}
         self._histories: dict[Key, dict[str, History]] = {}
-        self._flights: dict[Key, asyncio.Task[Reading]] = {}
+        self._running_scrapes: dict[Key, asyncio.Task[Reading]] = {}
         self._http: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
-        """End what is under way, and the connections."""
-        for flight in self._flights.values():
-            flight.cancel()
-        await asyncio.gather(*self._flights.values(), return_exceptions=True)
+        """Cancel running scrapes and close the connections."""
+        for scrape in self._running_scrapes.values():
+            scrape.cancel()
+        await asyncio.gather(*self._running_scrapes.values(), return_exceptions=True)
         if self._http is not None:
             await self._http.close()
 
@@ -97,48 +97,48 @@ class Scraper:
         kept = self._readings.get(model)
         if kept is not None and self._clock() - kept.taken_at <= KEPT_SECONDS:
             return kept
-        flight = self._flights.get(model)
-        if flight is None:
-            flight = asyncio.create_task(self._scrape(model), name=f"scrape {model}")
-            self._flights[model] = flight
-            flight.add_done_callback(partial(self._landed, model))
-        # Who asked first may go away: the others still wait.
-        return await asyncio.shield(flight)
+        scrape = self._running_scrapes.get(model)
+        if scrape is None:
+            scrape = asyncio.create_task(self._scrape(model), name=f"scrape {model}")
+            self._running_scrapes[model] = scrape
+            scrape.add_done_callback(partial(self._finished, model))
+        # The first caller may be cancelled while others still wait.
+        return await asyncio.shield(scrape)
 
-    def _landed(self, model: Key, flight: asyncio.Task[Reading]) -> None:
-        self._flights.pop(model, None)
-        # Who asked may be gone: then nobody else looks at how it ended.
-        if not flight.cancelled():
-            flight.exception()
+    def _finished(self, model: Key, scrape: asyncio.Task[Reading]) -> None:
+        self._running_scrapes.pop(model, None)
+        # When all callers are gone, nobody else retrieves the exception.
+        if not scrape.cancelled():
+            scrape.exception()
 
     async def _scrape(self, model: Key) -> Reading:
-        self._forget()
+        self._drop_unused()
         targets = await self._targets(model)
-        began = self._clock()
-        answers = await asyncio.gather(*(self._ask(target) for target in targets))
-        self._report.scraped_all(self._clock() - began)
+        started_at = self._clock()
+        answers = await asyncio.gather(*(self._fetch(target) for target in targets))
+        self._recorder.record_scrape_round(self._clock() - started_at)
         known = self._histories.get(model, {})
         histories: dict[str, History] = {}
         pods: list[PodReading] = []
         for target, answer in zip(targets, answers, strict=True):
             before = known.get(target.uid)
             if answer is not None:
-                sample = read(answer, began)
-                history = History(sample) if before is None else before.then(sample)
+                sample = parse_exposition(answer, started_at)
+                history = History(sample) if before is None else before.with_sample(sample)
                 histories[target.uid] = history
                 pods.append(PodReading(target.pod, target.labels, figures(history), history.window_seconds))
             elif before is not None:
                 histories[target.uid] = before
         self._histories[model] = histories
-        self._readings[model] = Reading(began, datetime.now(UTC), pods)
+        self._readings[model] = Reading(started_at, datetime.now(UTC), pods)
         return self._readings[model]
 
-    async def _ask(self, target: Target) -> bytes | None:
+    async def _fetch(self, target: Target) -> bytes | None:
         if self._http is None:
-            # No connection is kept: pods close idle ones after 5 s, and HPAs ask every 15 s.
-            connector = aiohttp.TCPConnector(limit=_AT_ONCE, force_close=True, use_dns_cache=False)
+            # Pods close idle connections after 5 s and HPAs ask every 15 s, so none is kept.
+            connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, force_close=True, use_dns_cache=False)
             self._http = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        # Packing a kilobyte costs the pod more than it saves.
+        # Compressing a kilobyte costs the pod more than it saves.
         headers = {"Accept-Encoding": "identity"}
         if target.key is not None:
             headers["Authorization"] = f"Bearer {target.key}"
@@ -154,18 +154,18 @@ class Scraper:
                 elif response.status != 200:
                     result = "unreadable"
                 else:
-                    answer = await _bounded(response)
+                    answer = await _read_bounded(response)
                     result = "unreadable" if answer is None else "ok"
         except TimeoutError:
             result = "late"
         except (aiohttp.ClientError, OSError):
-            # The pod just ends, or a network policy is in the way.
+            # The pod is ending, or a network policy blocks the way.
             result = "unreachable"
-        self._report.scraped(result)
+        self._recorder.record_scrape(result)
         return answer
 
-    def _forget(self) -> None:
-        """Drop what is kept of models that nobody asks about any more."""
+    def _drop_unused(self) -> None:
+        """Drop the readings of models that nobody requests any more."""
         oldest = self._clock() - WINDOW_SECONDS
         for model in [model for model, reading in self._readings.items() if reading.taken_at < oldest]:
             self._readings.pop(model)
@@ -173,18 +173,18 @@ class Scraper:
 
 
 def target_url(address: str, port: int) -> str:
-    """Where a pod tells the series that are needed, and no others."""
+    """The URL that returns the needed series of a pod and no others."""
     host = f"[{address}]" if ":" in address else address
     query = "&".join(f"name[]={name}" for name in SERIES)
     return f"http://{host}:{port}/metrics?{query}"
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
+async def _read_bounded(response: aiohttp.ClientResponse) -> bytes | None:
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():
         size += len(part)
-        if size > _MOST_BYTES:
+        if size > _MAX_BYTES:
             return None
         parts.append(part)
     return b"".join(parts)

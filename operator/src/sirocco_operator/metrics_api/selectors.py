@@ -1,4 +1,4 @@
-"""Label selectors as they come in a URL."""
+"""Parses the label selectors of a URL."""
 
 import re
 from collections.abc import Mapping
@@ -10,44 +10,47 @@ _VALUE: Final = r"[A-Za-z0-9._-]*"
 _EQUALS: Final = re.compile(rf"{_KEY}\s*(?P<operator>==?|!=)\s*(?P<values>{_VALUE})")
 _SET: Final = re.compile(rf"{_KEY}\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)")
 _EXISTS: Final = re.compile(rf"(?P<operator>!?)\s*{_KEY}")
-# Commas inside of parentheses part values, not requirements.
+# Commas inside parentheses separate values, not requirements.
 _COMMA: Final = re.compile(r",(?![^(]*\))")
 
 
 class SelectorError(ValueError):
-    """A selector that cannot be read."""
+    """A selector that cannot be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One part of a selector; `values` None asks for the label alone, `wanted` is false for !=, notin, !."""
+    """One requirement of a selector.
+
+    With `values` None only the label's presence counts; `wanted` is False for !=, notin and !.
+    """
 
     key: str
     values: frozenset[str] | None
     wanted: bool
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether an object with these labels is chosen."""
+        """Whether an object with these labels fulfils the requirement."""
         if self.values is None:
             return (self.key in labels) is self.wanted
-        # As the API server has it: an object without the label is chosen by != and notin.
+        # As in the API server, != and notin match an object without the label.
         return (labels.get(self.key) in self.values) is self.wanted
 
 
 def parse(selector: str) -> tuple[Requirement, ...]:
-    """The parts of a selector, none for an empty one; raises SelectorError."""
+    """The requirements of a selector; raises SelectorError."""
     if not selector.strip():
         return ()
     return tuple(_requirement(part.strip()) for part in _COMMA.split(selector))
 
 
 def matches(selector: tuple[Requirement, ...], labels: Mapping[str, str]) -> bool:
-    """Whether all parts choose an object with these labels."""
+    """Whether an object with these labels fulfils all requirements."""
     return all(requirement.matches(labels) for requirement in selector)
 
 
 def only_value(selector: tuple[Requirement, ...], key: str) -> str | None:
-    """The one value that a label must have; None when the selector leaves it open."""
+    """The only value that the selector allows for a label; None when it allows several."""
     for each in selector:
         if each.key == key and each.wanted and each.values is not None and len(each.values) == 1:
             return next(iter(each.values))

@@ -30,7 +30,7 @@ def hand_over(wanted: Manifest, live: Manifest, autoscaling: Autoscaling, manage
     return {
         **wanted,
         "metadata": {**wanted["metadata"], "resourceVersion": version},
-        "spec": {"replicas": autoscaling.held(count), **spec},
+        "spec": {"replicas": autoscaling.clamp(count), **spec},
     }
 
 

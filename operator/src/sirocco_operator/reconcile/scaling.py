@@ -11,7 +11,7 @@ from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
 from sirocco_operator.kube.kinds import API_SERVICE, HORIZONTAL_POD_AUTOSCALER, SCALED_OBJECT, Kind
 from sirocco_operator.settings import Settings
-from sirocco_operator.status.observed import ApiServer, Manifest, MetricsProvider, ProviderMode, Scaling
+from sirocco_operator.status.observed import CustomMetricsServer, Manifest, MetricsProvider, ProviderMode, Scaling
 from sirocco_operator.status.pods import condition
 from sirocco_operator.status.scaling import SCALING_ACTIVE
 
@@ -66,7 +66,7 @@ READ_SECONDS: Final = 15.0
 # https://github.com/kubernetes/metrics/blob/v0.35.4/pkg/client/custom_metrics/discovery.go
 _API_SERVICES: Final = ("v1beta2.custom.metrics.k8s.io", "v1beta1.custom.metrics.k8s.io")
 
-Servers = tuple[ApiServer, ...] | None
+Servers = tuple[CustomMetricsServer, ...] | None
 """None where they do not matter, or may not be read."""
 
 
@@ -113,10 +113,10 @@ class MetricsProviders:
         self._read = True
 
 
-def _server(api_service: Mapping[str, Any]) -> ApiServer:
+def _server(api_service: Mapping[str, Any]) -> CustomMetricsServer:
     service = (api_service.get("spec") or {}).get("service")
     available = condition(api_service, "Available")
-    return ApiServer(
+    return CustomMetricsServer(
         served_by=f"{service['namespace']}/{service['name']}" if service else "the API server itself",
         failure="" if available.get("status") == "True" else str(available.get("message") or "not ready yet"),
     )

@@ -1,1 +1,1 @@
-"""What is true of a model now, told from observed objects alone."""
+"""Computes a model's status from observed objects alone."""

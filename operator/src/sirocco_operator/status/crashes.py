@@ -1,7 +1,7 @@
-"""Why the engine ended, from what its container last said.
+"""Why the engine ended, from its container's termination message.
 
-The texts are vLLM 0.32's, read in its source; the kubelet keeps the last 2 KiB of a failed container's log
-unless the process left a termination message.
+The patterns match messages of vLLM 0.32, taken from its source. The kubelet keeps the last 2 KiB of a failed
+container's log unless the process wrote a termination message.
 """
 
 import re
@@ -10,28 +10,28 @@ from typing import Any
 
 from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.status import pods
+from sirocco_operator.status.detector import Detect, Detector
+from sirocco_operator.status.messages import cause_line, log_lines
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Detector, Row
-from sirocco_operator.status.text import last_telling_line, plain_lines
-from sirocco_operator.status.view import View
 
 
-def ends(view: View) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
-    """Pods whose engine ended and has not come up again, with how it ended."""
-    for pod in view.unready:
+def ended_engines(state: ModelState) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
+    """Pods whose engine ended and has not started again since, each with its last termination."""
+    for pod in state.unready_pods:
         ended = pods.termination(pod, ENGINE_CONTAINER)
         if ended and not pods.has_started(pod):
             yield pod, ended
 
 
-def said(pattern: str) -> Detector:
-    """An engine that ended with a line in which the pattern is found."""
+def log_matches(pattern: str) -> Detect:
+    """Detects an engine whose last log lines match the pattern."""
     wanted = re.compile(pattern)
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for _, ended in ends(view):
-            for line in reversed(plain_lines(str(ended.get("message", "")))):
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for _, ended in ended_engines(state):
+            for line in reversed(log_lines(str(ended.get("message", "")))):
                 if wanted.search(line):
                     return {"line": line}
         return None
@@ -39,22 +39,22 @@ def said(pattern: str) -> Detector:
     return detect
 
 
-def out_of_memory(view: View) -> Mapping[str, str] | None:
-    """An engine, or a process of its, that the kernel killed."""
-    for pod, ended in ends(view):
+def out_of_memory(state: ModelState) -> Mapping[str, str] | None:
+    """Detects an engine that the kernel killed for its memory."""
+    for pod, ended in ended_engines(state):
         if ended.get("reason") == "OOMKilled":
             limit = pods.memory_limit(pod)
             return {"limit": f"its limit of {limit}" if limit else "what the node has"}
     return None
 
 
-def killed_by(probe: str) -> Detector:
-    """An engine that the kubelet killed because that probe failed."""
+def killed_by(probe: str) -> Detect:
+    """Detects an engine that the kubelet killed because this probe failed."""
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for pod, ended in ends(view):
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for pod, ended in ended_engines(state):
             since = str(ended.get("startedAt") or "")[:19]
-            for event in view.events_of(pod):
+            for event in state.events_of(pod):
                 is_kill = event.get("reason") == "Killing" and f"failed {probe} probe" in str(
                     event.get("message")
                 )
@@ -65,105 +65,115 @@ def killed_by(probe: str) -> Detector:
     return detect
 
 
-def crashed(view: View) -> Mapping[str, str] | None:
-    """Any other end."""
-    for _, ended in ends(view):
-        line = last_telling_line(str(ended.get("message", "")))
+def crashed(state: ModelState) -> Mapping[str, str] | None:
+    """Detects any other end of the engine."""
+    for _, ended in ended_engines(state):
+        line = cause_line(str(ended.get("message", "")))
         return {"line": f"exit code {ended.get('exitCode', 0)}{', ' if line else ''}{line}"}
     return None
 
 
-def unanswering(view: View) -> Mapping[str, str] | None:
-    """An engine that came up and then failed its readiness probe."""
-    for pod in view.unready:
+def stopped_answering(state: ModelState) -> Mapping[str, str] | None:
+    """Detects an engine that started and then failed its readiness probe."""
+    for pod in state.unready_pods:
         if not pods.has_started(pod):
             continue
-        for event in reversed(view.events_of(pod)):
-            words = str(event.get("message", ""))
-            if event.get("reason") == "Unhealthy" and words.startswith("Readiness probe failed"):
-                return {"words": words}
+        for event in reversed(state.events_of(pod)):
+            quote = str(event.get("message", ""))
+            if event.get("reason") == "Unhealthy" and quote.startswith("Readiness probe failed"):
+                return {"quote": quote}
     return None
 
 
-ROWS = (
-    Row(
+DETECTORS = (
+    Detector(
         Reason.OUT_OF_MEMORY, out_of_memory, "the kernel killed the engine for using more memory than {limit}"
     ),
-    Row(Reason.STARTUP_TIMEOUT, killed_by("startup"), "the engine was not ready within its startup budget"),
-    Row(Reason.PODS_UNHEALTHY, killed_by("liveness"), "the engine stopped answering and was killed"),
-    Row(Reason.SERVING_SETTINGS_INVALID, said(r"sirocco serving: config: "), "{line}"),
-    Row(
+    Detector(
+        Reason.STARTUP_TIMEOUT, killed_by("startup"), "the engine was not ready within its startup budget"
+    ),
+    Detector(Reason.PODS_UNHEALTHY, killed_by("liveness"), "the engine stopped answering and was killed"),
+    Detector(Reason.SERVING_SETTINGS_INVALID, log_matches(r"sirocco serving: config: "), "{line}"),
+    Detector(
         Reason.KV_CACHE_TOO_SMALL,
-        said(
+        log_matches(
             r"KV cache is needed, which is larger than the available|No available memory for the cache blocks"
         ),
         "{line}",
     ),
-    Row(
+    Detector(
         Reason.OUT_OF_GPU_MEMORY,
-        said(r"Free memory on device .* less than"),
+        log_matches(r"Free memory on device .* less than"),
         "{line}",
         "something else uses this GPU: free it, or lower engine.gpuMemoryUtilization",
     ),
-    Row(Reason.OUT_OF_GPU_MEMORY, said(r"OutOfMemoryError|(CUDA|HIP|XPU)( error:)? out of memory"), "{line}"),
-    Row(
+    Detector(
+        Reason.OUT_OF_GPU_MEMORY,
+        log_matches(r"OutOfMemoryError|(CUDA|HIP|XPU)( error:)? out of memory"),
+        "{line}",
+    ),
+    Detector(
         Reason.GPU_UNAVAILABLE,
-        said(
+        log_matches(
             r"larger than the number of available GPUs|Failed to infer device type|No CUDA GPUs are available"
             r"|Found no NVIDIA driver|driver version is insufficient|no kernel image is available"
         ),
         "{line}",
     ),
-    Row(
+    Detector(
         Reason.GPU_FAULT,
-        said(
+        log_matches(
             r"NCCL error|ncclUnhandled|ncclSystemError|illegal memory access|ECC error|CUDA error|HIP error"
         ),
         "{line}",
     ),
-    Row(
+    Detector(
         Reason.UNKNOWN_ARGUMENT,
-        said(r"error: (unrecognized arguments|argument |ambiguous option|the following arguments)"),
+        log_matches(r"error: (unrecognized arguments|argument |ambiguous option|the following arguments)"),
         "{line}",
     ),
-    Row(Reason.REMOTE_CODE_REFUSED, said(r"trust_remote_code=True|--trust-remote-code"), "{line}"),
-    Row(
+    Detector(
+        Reason.REMOTE_CODE_REFUSED, log_matches(r"trust_remote_code=True|--trust-remote-code"), "{line}"
+    ),
+    Detector(
         Reason.MODEL_UNSUPPORTED,
-        said(
+        log_matches(
             r"Model architectures? .* (not supported|failed to be inspected|was supported in vLLM until)"
             r"|does not recognize this architecture"
         ),
         "{line}",
     ),
-    Row(
+    Detector(
         Reason.MODEL_FILES_INVALID,
-        said(
+        log_matches(
             r"Cannot find any model weights|Repo id must be in the form|Invalid repository ID or local dir"
             r"|no config file found|SafetensorError|Can't load tokenizer|Couldn't instantiate the backend"
         ),
         "{line}",
     ),
-    Row(
+    Detector(
         Reason.ENGINE_SETTING_REFUSED,
-        said(r"User-specified max_model_len .* greater than the derived"),
+        log_matches(r"User-specified max_model_len .* greater than the derived"),
         "{line}",
         "lower engine.maxModelLen to what the model was made for",
     ),
-    Row(
+    Detector(
         Reason.ENGINE_SETTING_REFUSED,
-        said(r"must be divisible by tensor parallel size"),
+        log_matches(r"must be divisible by tensor parallel size"),
         "{line}",
         "choose a tensorParallel that divides the model's number of attention heads",
     ),
-    Row(
+    Detector(
         Reason.ENGINE_SETTING_REFUSED,
-        said(
+        log_matches(
             r"Bfloat16 is only supported|is not supported for quantization|[Qq]uantization method"
             r"|Cannot find the config file for|not supported for the current GPU"
         ),
         "{line}",
         "change engine.dtype or engine.quantization to what these weights and this GPU can do",
     ),
-    Row(Reason.ENGINE_CRASHED, crashed, "{line}"),
-    Row(Reason.PODS_UNHEALTHY, unanswering, "the engine came up but is not ready any more: {words}"),
+    Detector(Reason.ENGINE_CRASHED, crashed, "{line}"),
+    Detector(
+        Reason.PODS_UNHEALTHY, stopped_answering, "the engine came up but is not ready any more: {quote}"
+    ),
 )

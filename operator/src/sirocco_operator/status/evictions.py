@@ -1,44 +1,44 @@
-"""Pods that the kubelet threw out."""
+"""Detectors for evicted pods."""
 
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sirocco_operator.status import pods
+from sirocco_operator.status.detector import Detect, Detector
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Detector, Row
-from sirocco_operator.status.view import View
 
-# A Deployment replaces an evicted pod at once; a pod made later was made for another cause.
+# A Deployment replaces an evicted pod at once; a pod created later has another cause.
 REPLACEMENT_WITHIN = timedelta(minutes=10)
 
 
-def evicted(pattern: str = "") -> Detector:
-    """An eviction whose message the pattern is found in, and whose replacement does not serve yet."""
+def evicted(pattern: str = "") -> Detect:
+    """Detects an eviction whose message matches the pattern, until its replacement serves."""
     wanted = re.compile(pattern)
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for pod in sorted(view.observed.pods, key=pods.name):
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for pod in sorted(state.observed.pods, key=pods.name):
             status = pod.get("status") or {}
-            words = str(status.get("message", ""))
-            if status.get("reason") == "Evicted" and wanted.search(words) and _replaced(pod, view):
-                return {"words": words, "name": view.model.spec.model.uri.removeprefix("hf://")}
+            quote = str(status.get("message", ""))
+            if status.get("reason") == "Evicted" and wanted.search(quote) and _is_being_replaced(pod, state):
+                return {"quote": quote, "name": state.model.spec.model.uri.removeprefix("hf://")}
         return None
 
     return detect
 
 
-def _replaced(pod: Manifest, view: View) -> bool:
-    if pods.revision(pod) != view.revision:
+def _is_being_replaced(pod: Manifest, state: ModelState) -> bool:
+    if pods.revision(pod) != state.revision:
         return False
     since = _time(pods.condition(pod, "Ready").get("lastTransitionTime"))
-    made = [_time(other["metadata"].get("creationTimestamp")) for other in view.unready]
-    return any(since and other and abs(other - since) <= REPLACEMENT_WITHIN for other in made)
+    created = [_time(other["metadata"].get("creationTimestamp")) for other in state.unready_pods]
+    return any(since and other and abs(other - since) <= REPLACEMENT_WITHIN for other in created)
 
 
 def _time(value: str | None) -> datetime | None:
     return datetime.fromisoformat(value) if value else None
 
 
-ROWS = (Row(Reason.EVICTED, evicted(), "a pod was evicted: {words}"),)
+DETECTORS = (Detector(Reason.EVICTED, evicted(), "a pod was evicted: {quote}"),)

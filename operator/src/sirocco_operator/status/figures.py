@@ -1,4 +1,4 @@
-"""What the operator's metrics tell of one model."""
+"""The figures of one model in the operator's metrics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from sirocco_operator.status.observed import Observed
 
 @dataclass(frozen=True)
 class ModelFigures:
-    """One model, in numbers and two words of closed sets."""
+    """One model in numbers and two reasons."""
 
     # The reason in the status.
     state: str
     ready: bool
-    # Pods wanted, and pods that answer.
+    # Wanted pods, and pods that answer.
     replicas: int
     ready_replicas: int
     gpus: int
-    # Restarts of all containers of the pods that there are.
+    # Restarts of all containers of the existing pods.
     restarts: int
     # The reason of the condition ScalingActive; None without autoscaling.
     scaling: str | None = None
@@ -30,7 +30,7 @@ def figures(status: Mapping[str, Any], observed: Observed) -> ModelFigures:
     wanted = ((observed.deployment or {}).get("spec") or {}).get("replicas", status.get("replicas"))
     return ModelFigures(
         state=str(status["reason"]),
-        # Of an invalid resource it is not known: what served before is not observed any more.
+        # An invalid resource counts as ready when its pods served before: nobody observes them any more.
         ready=conditions["Ready"]["status"] != "False",
         replicas=int(wanted or 0),
         ready_replicas=int(status.get("readyReplicas") or 0),

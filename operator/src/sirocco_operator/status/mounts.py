@@ -1,40 +1,40 @@
-"""What a pod mounts or takes its environment from, and is not there."""
+"""Detectors for missing Secrets, volumes and claims of a pod."""
 
 import re
 from collections.abc import Mapping
 
 from sirocco_operator.status import pods
-from sirocco_operator.status.images import waits
+from sirocco_operator.status.detector import Detect, Detector
+from sirocco_operator.status.images import container_waits
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Detector, Row
-from sirocco_operator.status.view import View
 
 ABSENT = r"(?i)secrets? \"([^\"]+)\" not found|couldn't find key \S+ in Secret (\S+)"
 CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
 MOUNT_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
 
 
-def unmounted(pattern: str) -> Detector:
-    """A pod that is being created, whose newest event is a failed mount in which the pattern is found."""
+def mount_failed(pattern: str) -> Detect:
+    """Detects a new pod whose newest event is a failed mount that matches the pattern."""
     wanted = re.compile(pattern)
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for pod in view.unready:
-            events = view.events_of(pod)
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for pod in state.unready_pods:
+            events = state.events_of(pod)
             if not events or events[-1].get("reason") not in MOUNT_EVENTS:
                 continue
-            words = str(events[-1].get("message", ""))
-            # The kubelet's caches lag behind a fresh object; it tries again by itself.
-            if wanted.search(words) and "failed to sync" not in words:
-                return {"words": words}
+            quote = str(events[-1].get("message", ""))
+            # The kubelet's caches lag behind a new object; it retries by itself.
+            if wanted.search(quote) and "failed to sync" not in quote:
+                return {"quote": quote}
         return None
 
     return detect
 
 
-def claim_missing(view: View) -> Mapping[str, str] | None:
-    """A claim that the scheduler does not find."""
-    for pod in view.unready:
+def claim_missing(state: ModelState) -> Mapping[str, str] | None:
+    """Detects a PersistentVolumeClaim that the scheduler does not find."""
+    for pod in state.unready_pods:
         found = CLAIM.search(str(pods.condition(pod, "PodScheduled").get("message", "")))
         if found:
             return {"claim": found.group(1)}
@@ -44,10 +44,10 @@ def claim_missing(view: View) -> Mapping[str, str] | None:
 CONFIG_ERROR = frozenset({"CreateContainerConfigError"})
 CREATE_ERRORS = CONFIG_ERROR | {"CreateContainerError", "RunContainerError", "CreatePodSandboxError"}
 
-ROWS = (
-    Row(Reason.SECRET_MISSING, waits(CONFIG_ERROR, ABSENT), "{words}"),
-    Row(Reason.SECRET_MISSING, unmounted(ABSENT), "{words}"),
-    Row(Reason.VOLUME_MISSING, claim_missing, "PersistentVolumeClaim {claim} does not exist"),
-    Row(Reason.VOLUME_MISSING, unmounted(""), "{words}"),
-    Row(Reason.CONTAINER_NOT_CREATED, waits(CREATE_ERRORS), "container {container}: {words}"),
+DETECTORS = (
+    Detector(Reason.SECRET_MISSING, container_waits(CONFIG_ERROR, ABSENT), "{quote}"),
+    Detector(Reason.SECRET_MISSING, mount_failed(ABSENT), "{quote}"),
+    Detector(Reason.VOLUME_MISSING, claim_missing, "PersistentVolumeClaim {claim} does not exist"),
+    Detector(Reason.VOLUME_MISSING, mount_failed(""), "{quote}"),
+    Detector(Reason.CONTAINER_NOT_CREATED, container_waits(CREATE_ERRORS), "container {container}: {quote}"),
 )

@@ -1,4 +1,4 @@
-"""Reading a pod as the kubelet and the scheduler write it."""
+"""Reads pods as the kubelet and the scheduler write them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ def name(pod: Manifest) -> str:
 
 
 def revision(pod: Manifest) -> str:
-    """The hash of the pod template that the pod was made from; empty when unlabelled."""
+    """The hash of the template that the pod was created from; empty without the label."""
     return str((pod["metadata"].get("labels") or {}).get(REVISION_LABEL, ""))
 
 
@@ -27,17 +27,17 @@ def phase(pod: Manifest) -> str:
 
 
 def is_terminating(pod: Manifest) -> bool:
-    """Asked to go; it may still serve what it has in flight."""
+    """Whether the pod is being deleted; it may still serve its requests in flight."""
     return bool(pod["metadata"].get("deletionTimestamp"))
 
 
-def is_over(pod: Manifest) -> bool:
-    """Will never run again; a Deployment replaces it."""
+def has_finished(pod: Manifest) -> bool:
+    """Whether the pod will never run again; a Deployment replaces it."""
     return phase(pod) in ("Succeeded", "Failed")
 
 
 def condition(holder: Manifest, kind: str) -> Mapping[str, Any]:
-    """The condition of that type of a pod, Deployment or node; empty when it has none."""
+    """The object's condition of this type; empty when it has none."""
     for entry in (holder.get("status") or {}).get("conditions") or ():
         if entry.get("type") == kind:
             return dict(entry)
@@ -45,7 +45,7 @@ def condition(holder: Manifest, kind: str) -> Mapping[str, Any]:
 
 
 def is_ready(pod: Manifest) -> bool:
-    """Passes its readiness probe."""
+    """Whether the pod passes its readiness probe."""
     return condition(pod, "Ready").get("status") == "True"
 
 
@@ -59,7 +59,7 @@ def container_status(pod: Manifest, container: str) -> Mapping[str, Any]:
     return {}
 
 
-def waiting(pod: Manifest) -> Iterator[tuple[str, str, str]]:
+def waiting_containers(pod: Manifest) -> Iterator[tuple[str, str, str]]:
     """Containers that wait: (container, reason, message)."""
     for container in (DOWNLOAD_CONTAINER, ENGINE_CONTAINER):
         state = (container_status(pod, container).get("state") or {}).get("waiting") or {}
@@ -68,7 +68,7 @@ def waiting(pod: Manifest) -> Iterator[tuple[str, str, str]]:
 
 
 def termination(pod: Manifest, container: str) -> Mapping[str, Any] | None:
-    """How the container last ended, now or before its restart; None when it has not ended."""
+    """The container's last termination, also from before a restart; None when it has never ended."""
     status = container_status(pod, container)
     for key in ("state", "lastState"):
         ended = (status.get(key) or {}).get("terminated")
@@ -78,12 +78,12 @@ def termination(pod: Manifest, container: str) -> Mapping[str, Any] | None:
 
 
 def is_running(pod: Manifest, container: str) -> bool:
-    """The container's process runs."""
+    """Whether the container's process runs."""
     return (container_status(pod, container).get("state") or {}).get("running") is not None
 
 
 def has_started(pod: Manifest) -> bool:
-    """The engine runs and has passed its startup probe; earlier ends are history."""
+    """Whether the engine runs and has passed its startup probe; earlier terminations are history."""
     return (
         is_running(pod, ENGINE_CONTAINER) and container_status(pod, ENGINE_CONTAINER).get("started") is True
     )
@@ -98,7 +98,7 @@ def _container(pod: Manifest, container: str) -> Mapping[str, Any]:
 
 
 def image(pod: Manifest, container: str) -> str:
-    """The image that the container was asked to run."""
+    """The container's image as its spec names it."""
     return str(_container(pod, container).get("image", ""))
 
 
@@ -109,13 +109,13 @@ def memory_limit(pod: Manifest) -> str:
 
 
 def gpus_held(pod: Manifest, resource: str) -> int:
-    """How many of them a pod keeps from others: those it asks for, from its placement to its end."""
+    """How many GPUs the pod keeps from others, from its placement to its end."""
     is_placed = bool((pod.get("spec") or {}).get("nodeName"))
-    return requested(pod, resource) if is_placed and not is_over(pod) else 0
+    return requested(pod, resource) if is_placed and not has_finished(pod) else 0
 
 
 def requested(pod: Manifest, resource: str) -> int:
-    """How many of an extended resource (whole numbers, e.g. nvidia.com/gpu) the pod's containers ask for."""
+    """How many of an extended resource, e.g. nvidia.com/gpu, the pod's containers request."""
     spec = pod.get("spec") or {}
     total = 0
     for container in spec.get("containers") or ():

@@ -1,4 +1,4 @@
-"""The closed set of reasons, what each means for the conditions, and what a person can do about it."""
+"""The closed set of reasons: what each means, its conditions, and what a person can do about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -52,11 +52,11 @@ class Reason(StrEnum):
 
 
 class Stage(StrEnum):
-    """What a reason means for Progressing and Degraded; Ready is told by the serving pods alone."""
+    """What a reason means for Progressing and Degraded; Ready depends on the serving pods alone."""
 
-    SETTLED = "settled"  # as wanted: neither
-    WORKING = "working"  # goes on by itself: Progressing
-    WAITING = "waiting"  # goes on once something outside changes: Progressing and Degraded
+    SETTLED = "settled"  # as the spec asks: neither
+    WORKING = "working"  # proceeds by itself: Progressing
+    WAITING = "waiting"  # proceeds once something outside changes: Progressing and Degraded
     FAILED = "failed"  # a person must act: Degraded
 
 
@@ -71,7 +71,7 @@ CONDITIONS = {
 
 @dataclass(frozen=True)
 class Meaning:
-    """A reason's row in the reference: what it means, and what to do (empty when there is nothing to do)."""
+    """What a reason means and what to do about it; an empty fix means nothing to do."""
 
     stage: Stage
     meaning: str

@@ -1,10 +1,10 @@
-"""Writes docs/status.md: every reason, what it means and what to do. Run from the repository's root."""
+"""Writes docs/status.md, the page of all reasons. Run it from the repository's root."""
 
 from pathlib import Path
 
+from sirocco_operator.status.all_detectors import DETECTORS
 from sirocco_operator.status.reasons import CONDITIONS, MEANINGS
 from sirocco_operator.status.scaling_reasons import SCALING_MEANINGS
-from sirocco_operator.status.table import TABLE
 
 PATH = Path("docs/status.md")
 
@@ -37,17 +37,18 @@ says what the count was last decided by, e.g. `3 → 5: 41 in flight, target 8 a
 """
 
 
-def render() -> str:
-    """The page, as Markdown; reasons in the order of the table of detectors."""
-    reasons = dict.fromkeys(row.reason for row in TABLE)
+def reference() -> str:
+    """The page, as Markdown; reasons in the order of the detectors."""
+    reasons = dict.fromkeys(detector.reason for detector in DETECTORS)
     lines = []
     for reason in reasons:
-        row = MEANINGS[reason]
-        progressing, degraded = CONDITIONS[row.stage]
-        lines.append(f"| `{reason}` | {progressing} | {degraded} | {row.meaning} | {_advice(row.fix)} |\n")
+        meaning = MEANINGS[reason]
+        progressing, degraded = CONDITIONS[meaning.stage]
+        advice = _advice(meaning.fix)
+        lines.append(f"| `{reason}` | {progressing} | {degraded} | {meaning.meaning} | {advice} |\n")
     scaling = [
-        f"| `{reason}` | {row.active} | {row.meaning} | {_advice(row.fix)} |\n"
-        for reason, row in SCALING_MEANINGS.items()
+        f"| `{reason}` | {meaning.active} | {meaning.meaning} | {_advice(meaning.fix)} |\n"
+        for reason, meaning in SCALING_MEANINGS.items()
     ]
     return HEAD + "".join(lines) + SCALING_HEAD + "".join(scaling)
 
@@ -57,4 +58,4 @@ def _advice(fix: str) -> str:
 
 
 if __name__ == "__main__":
-    PATH.write_text(render(), encoding="utf-8")
+    PATH.write_text(reference(), encoding="utf-8")

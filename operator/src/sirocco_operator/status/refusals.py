@@ -1,72 +1,72 @@
-"""Children that could not be written, and pods that the API server would not let be created."""
+"""Detectors for children that could not be written and pods that the API server refuses to create."""
 
 import re
 from collections.abc import Mapping
 
 from sirocco_operator.status import pods
+from sirocco_operator.status.detector import Detect, Detector
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import RefusalCause
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Detector, Row
-from sirocco_operator.status.view import View
 
-# The name that a pod would have had is another at each try.
+# The refused pod's name differs at each attempt.
 ATTEMPT = re.compile(r'^pods "[^"]+" is forbidden: ')
 QUOTA = re.compile(r"exceeded quota")
-# As the ServiceAccount admission plugin says it.
+# The message of the ServiceAccount admission plugin.
 SERVICE_ACCOUNT = re.compile(r"error looking up service account \S+: (serviceaccount \"[^\"]+\" not found)")
 
 
-def refused(cause: RefusalCause) -> Detector:
-    """The first child that was refused for that cause."""
+def child_refused(cause: RefusalCause) -> Detect:
+    """Detects the first child that was refused for this cause."""
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for refusal in view.observed.refusals:
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for refusal in state.observed.refusals:
             if refusal.cause is cause:
-                return {"kind": refusal.kind, "name": refusal.name, "words": refusal.message}
+                return {"kind": refusal.kind, "name": refusal.name, "quote": refusal.message}
         return None
 
     return detect
 
 
-def _denials(view: View) -> tuple[str, ...]:
-    """What the API server said of children and pods that it would not let be created."""
-    said = [
+def _denials(state: ModelState) -> tuple[str, ...]:
+    """The API server's messages about children and pods that it refused to create."""
+    denials = [
         f"{refusal.kind} {refusal.name}: {refusal.message}"
-        for refusal in view.observed.refusals
+        for refusal in state.observed.refusals
         if refusal.cause is RefusalCause.REJECTED
     ]
-    failure = pods.condition(view.observed.deployment or {}, "ReplicaFailure")
-    # While pods of a scaled-down or stopped model remain the condition may be a leftover.
-    if failure.get("status") == "True" and len(view.current) < view.wanted:
-        said.append(ATTEMPT.sub("", str(failure.get("message", ""))))
-    return tuple(said)
+    failure = pods.condition(state.observed.deployment or {}, "ReplicaFailure")
+    # After scaling down or stopping, the condition may be left over.
+    if failure.get("status") == "True" and len(state.current_pods) < state.wanted_replicas:
+        denials.append(ATTEMPT.sub("", str(failure.get("message", ""))))
+    return tuple(denials)
 
 
-def denied(pattern: re.Pattern[str]) -> Detector:
-    """The first denial that the pattern is found in."""
+def creation_denied(pattern: re.Pattern[str]) -> Detect:
+    """Detects the first denial that matches the pattern."""
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for words in _denials(view):
-            if found := pattern.search(words):
-                return {"words": words, "match": found.group(found.lastindex or 0)}
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for quote in _denials(state):
+            if found := pattern.search(quote):
+                return {"quote": quote, "match": found.group(found.lastindex or 0)}
         return None
 
     return detect
 
 
-ROWS = (
-    Row(Reason.INVALID_SPEC, refused(RefusalCause.INVALID_SPEC), "{words}"),
-    Row(
+DETECTORS = (
+    Detector(Reason.INVALID_SPEC, child_refused(RefusalCause.INVALID_SPEC), "{quote}"),
+    Detector(
         Reason.NAME_CONFLICT,
-        refused(RefusalCause.NAME_CONFLICT),
+        child_refused(RefusalCause.NAME_CONFLICT),
         "{kind} {name} exists and is not of this model",
     ),
-    Row(
+    Detector(
         Reason.IMAGE_VOLUMES_UNSUPPORTED,
-        refused(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED),
+        child_refused(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED),
         "this cluster's API server drops image volumes, which oci:// needs",
     ),
-    Row(Reason.QUOTA_EXCEEDED, denied(QUOTA), "{words}"),
-    Row(Reason.SERVICE_ACCOUNT_MISSING, denied(SERVICE_ACCOUNT), "{match}"),
-    Row(Reason.CHILD_REJECTED, denied(re.compile("")), "the API server said: {words}"),
+    Detector(Reason.QUOTA_EXCEEDED, creation_denied(QUOTA), "{quote}"),
+    Detector(Reason.SERVICE_ACCOUNT_MISSING, creation_denied(SERVICE_ACCOUNT), "{match}"),
+    Detector(Reason.CHILD_REJECTED, creation_denied(re.compile("")), "the API server said: {quote}"),
 )

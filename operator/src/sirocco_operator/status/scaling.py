@@ -1,4 +1,4 @@
-"""The condition ScalingActive: whether the replica count follows the load, and what last decided it."""
+"""Computes the condition ScalingActive: whether the replica count follows the load, and what decided it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,16 +9,15 @@ from sirocco_operator.children.metrics import Metric
 from sirocco_operator.children.scaling import Target, targets
 from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.status import pods
+from sirocco_operator.status.messages import message, quotation
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest, MetricsProvider, ProviderMode
-from sirocco_operator.status.row import MESSAGE_LIMIT, quotation
 from sirocco_operator.status.scaling_reasons import SCALING_MEANINGS, ScalingReason
-from sirocco_operator.status.text import bounded
-from sirocco_operator.status.view import View
 
 SCALING_ACTIVE: Final = "ScalingActive"
 
-# Reasons whose words change with the load, or from one try of the HPA controller to the next.
-_TOLD_ONCE: Final = (
+# The messages of these reasons change with the load, or with each attempt of the HPA controller.
+_KEPT_MESSAGES: Final = (
     ScalingReason.SCALING_ON_TARGET,
     ScalingReason.SCALED_TO_MAXIMUM,
     ScalingReason.NO_METRICS,
@@ -28,11 +27,11 @@ _TOLD_ONCE: Final = (
 
 @dataclass(frozen=True)
 class ScalingFinding:
-    """What is told of a model's autoscaling; `wanted` is the count that it wants, None while not known."""
+    """The condition ScalingActive of a model; `desired_replicas` is None while not known."""
 
     reason: ScalingReason
     message: str
-    wanted: int | None
+    desired_replicas: int | None
 
     @property
     def status(self) -> str:
@@ -40,47 +39,48 @@ class ScalingFinding:
         return str(SCALING_MEANINGS[self.reason].active)
 
 
-def find_scaling(view: View, previous: Mapping[str, Any]) -> ScalingFinding | None:
-    """None with a fixed count; `previous` is the status that the resource carries.
+def find_scaling(state: ModelState, previous: Mapping[str, Any]) -> ScalingFinding | None:
+    """The finding, or None with a fixed count; `previous` is the status that the resource carries.
 
-    What a message tells of the load was so when the count was decided: it is kept until the wanted count, the
-    reason or the resource changes. Load that changes without that is no news, and makes no write.
+    A message describes the load at the moment of the decision. It is kept until the desired count, the reason
+    or the resource changes, so that a changing load alone causes no write.
     """
-    autoscaling = view.model.spec.autoscaling
-    if autoscaling is None or view.observed.scaling is None:
+    autoscaling = state.model.spec.autoscaling
+    if autoscaling is None or state.observed.scaling is None:
         return None
-    autoscaler = view.observed.scaling.autoscaler or {}
-    wanted = (autoscaler.get("status") or {}).get("desiredReplicas") or previous.get("desiredReplicas")
+    autoscaler = state.observed.scaling.autoscaler or {}
+    desired = (autoscaler.get("status") or {}).get("desiredReplicas") or previous.get("desiredReplicas")
     before = previous.get("desiredReplicas")
     old = pods.condition({"status": previous}, SCALING_ACTIVE)
-    serving = max(len(view.serving), int(previous.get("readyReplicas") or 0))
-    reason, words, fix = _judge(view, autoscaling, autoscaler, view.observed.scaling.provider, serving)
-    same = wanted == before and old.get("observedGeneration") == view.model.metadata.generation
-    if same and _at_most(reason, old, wanted == autoscaling.max_replicas):
-        # Load that hovers about what the most replicas carry is no news either.
+    serving = max(len(state.serving_pods), int(previous.get("readyReplicas") or 0))
+    reason, cause, fix = _assess(state, autoscaling, autoscaler, state.observed.scaling.provider, serving)
+    same = desired == before and old.get("observedGeneration") == state.model.metadata.generation
+    if same and _stays_at_maximum(reason, old, desired == autoscaling.max_replicas):
+        # A load around the capacity of maxReplicas must not flip the reason with every reading.
         reason = ScalingReason.SCALED_TO_MAXIMUM
-    if same and old.get("reason") == reason and reason in _TOLD_ONCE:
-        return ScalingFinding(reason, old["message"], wanted)
+    if same and old.get("reason") == reason and reason in _KEPT_MESSAGES:
+        return ScalingFinding(reason, old["message"], desired)
     if SCALING_MEANINGS[reason].active:
-        words = f"{_change(before, wanted)}: {words}"
+        cause = f"{_change(before, desired)}: {cause}"
     advice = SCALING_MEANINGS[reason].fix if fix is None else fix
-    return ScalingFinding(reason, bounded(f"{words}: {advice}" if advice else words, MESSAGE_LIMIT), wanted)
+    return ScalingFinding(reason, message(cause, advice), desired)
 
 
-def _at_most(reason: ScalingReason, old: Mapping[str, Any], all_there: bool) -> bool:
+def _stays_at_maximum(reason: ScalingReason, old: Mapping[str, Any], at_maximum: bool) -> bool:
     return (
-        all_there
+        at_maximum
         and reason is ScalingReason.SCALING_ON_TARGET
         and old.get("reason") == ScalingReason.SCALED_TO_MAXIMUM
     )
 
 
-def _judge(
-    view: View, autoscaling: Autoscaling, autoscaler: Manifest, provider: MetricsProvider, serving: int
+def _assess(
+    state: ModelState, autoscaling: Autoscaling, autoscaler: Manifest, provider: MetricsProvider, serving: int
 ) -> tuple[ScalingReason, str, str | None]:
-    """The reason, its cause in words, and the fix where it is not the reason's own.
+    """The reason, its cause, and the fix where it is not the reason's own.
 
-    `serving` is how many pods serve, or did when the status was last written: some may just have gone.
+    `serving` is the larger of two counts, the pods that serve now and those of the previous status: some may
+    just have gone.
     """
     if trouble := _provider_trouble(provider):
         return trouble
@@ -90,18 +90,18 @@ def _judge(
     if not active:
         return ScalingReason.SCALING_PENDING, "the HPA controller has not looked at the model yet", None
     if active.get("status") != "True":
-        if not view.serving:
+        if not state.serving_pods:
             return ScalingReason.SCALING_PENDING, "no replica serves yet, whose load could be measured", None
         failures = [each.failure for each in provider.servers or () if each.failure]
-        words = failures[0] if failures else str(active.get("message", ""))
-        return ScalingReason.NO_METRICS, f"the HPA controller gets no figures: {quotation(words)}", None
-    words = "; ".join(_loads(view, autoscaling, autoscaler, serving)) or (
+        failure = failures[0] if failures else str(active.get("message", ""))
+        return ScalingReason.NO_METRICS, f"the HPA controller gets no figures: {quotation(failure)}", None
+    cause = "; ".join(_loads(state, autoscaling, autoscaler, serving)) or (
         f"at least {autoscaling.min_replicas}, at most {autoscaling.max_replicas} are allowed"
     )
     limited = pods.condition(autoscaler, "ScalingLimited")
     if limited.get("status") == "True" and limited.get("reason") == "TooManyReplicas":
-        return ScalingReason.SCALED_TO_MAXIMUM, words, None
-    return ScalingReason.SCALING_ON_TARGET, words, None
+        return ScalingReason.SCALED_TO_MAXIMUM, cause, None
+    return ScalingReason.SCALING_ON_TARGET, cause, None
 
 
 def _provider_trouble(provider: MetricsProvider) -> tuple[ScalingReason, str, str] | None:
@@ -130,8 +130,8 @@ def _provider_trouble(provider: MetricsProvider) -> tuple[ScalingReason, str, st
             reason = ScalingReason.METRICS_PROVIDER_CONFLICT
             return reason, f"custom.metrics.k8s.io is served by {others[0]}", SCALING_MEANINGS[reason].fix
         if not provider.servers:
-            words = "the operator's APIService v1beta2.custom.metrics.k8s.io does not exist"
-            return missing, words, "run `helm upgrade` again, which makes it"
+            cause = "the operator's APIService v1beta2.custom.metrics.k8s.io does not exist"
+            return missing, cause, "run `helm upgrade` again, which makes it"
     elif not provider.servers:
         return (
             missing,
@@ -142,35 +142,35 @@ def _provider_trouble(provider: MetricsProvider) -> tuple[ScalingReason, str, st
     return None
 
 
-def _change(before: int | None, wanted: int | None) -> str:
-    if before and before != wanted:
-        return f"{before} → {wanted}"
-    return "1 replica" if wanted == 1 else f"{wanted} replicas"
+def _change(before: int | None, desired: int | None) -> str:
+    if before and before != desired:
+        return f"{before} → {desired}"
+    return "1 replica" if desired == 1 else f"{desired} replicas"
 
 
-def _loads(view: View, autoscaling: Autoscaling, autoscaler: Manifest, serving: int) -> Iterator[str]:
-    """Each figure beside its target, in the order of the HPA's metrics; those that failed are left out."""
+def _loads(state: ModelState, autoscaling: Autoscaling, autoscaler: Manifest, serving: int) -> Iterator[str]:
+    """Each figure with its target, in the order of the HPA's metrics; failed ones are left out."""
     current = (autoscaler.get("status") or {}).get("currentMetrics") or ()
-    for target, metric in zip(targets(view.model, autoscaling), current, strict=False):
+    for target, metric in zip(targets(state.model, autoscaling), current, strict=False):
         # The field is named after the type: Pods for ours, External for KEDA's.
-        now = (metric.get(str(metric.get("type", "")).lower()) or {}).get("current") or {}
-        value = now.get("averageValue", now.get("value"))
+        current_value = (metric.get(str(metric.get("type", "")).lower()) or {}).get("current") or {}
+        value = current_value.get("averageValue", current_value.get("value"))
         if value is not None:
-            yield _load(target, float(canonical(value)), _measured(autoscaler, metric, serving))
+            yield _load(target, float(canonical(value)), _measured_pods(autoscaler, metric, serving))
 
 
-def _measured(autoscaler: Manifest, metric: Mapping[str, Any], serving: int) -> int:
-    """How many pods an average was taken of: those that served of those that there were at the decision.
+def _measured_pods(autoscaler: Manifest, metric: Mapping[str, Any], serving: int) -> int:
+    """How many pods an average covers: those of the existing pods that served at the decision.
 
-    KEDA's average is a total over all that there were.
+    KEDA's average divides a total by all existing pods.
     """
-    there = int((autoscaler.get("status") or {}).get("currentReplicas") or 0)
-    return min(serving, there) if metric.get("type") == "Pods" else there
+    existing = int((autoscaler.get("status") or {}).get("currentReplicas") or 0)
+    return min(serving, existing) if metric.get("type") == "Pods" else existing
 
 
-def _load(target: Target, value: float, measured: int) -> str:
+def _load(target: Target, value: float, measured_pods: int) -> str:
     if target.metric == Metric.IN_FLIGHT:
-        return f"{round(value * measured)} in flight, target {target.value:g} a replica"
+        return f"{round(value * measured_pods)} in flight, target {target.value:g} a replica"
     if target.metric == Metric.QUEUE_WAIT:
         return f"requests wait {value:.3g} s, target {target.value:g} s"
     return f"KV cache {value:.0%} full, target {target.value:.0%}"

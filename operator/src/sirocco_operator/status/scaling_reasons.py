@@ -1,4 +1,4 @@
-"""The closed set of reasons of the condition ScalingActive, and what a person can do about each."""
+"""The closed set of reasons of ScalingActive: what each means, and what a person can do about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +18,7 @@ class ScalingReason(StrEnum):
 
 @dataclass(frozen=True)
 class ScalingMeaning:
-    """A reason's row in the reference: whether the count follows the load, what it means, and what to do."""
+    """Whether the count follows the load, what the reason means, and what to do about it."""
 
     active: bool
     meaning: str

@@ -1,4 +1,4 @@
-"""Pods that no node takes."""
+"""Detectors for pods that the scheduler cannot place."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,106 +8,110 @@ from typing import Any
 from sirocco_operator.api.v1alpha1 import Device
 from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.status import pods
+from sirocco_operator.status.detector import Detect, Detector
+from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
-from sirocco_operator.status.row import Detector, Row
-from sirocco_operator.status.view import View
 
-# The scheduler goes on to say that evicting other pods or giving back claims would not help either.
+# The scheduler adds that neither preemption nor deallocating claims would help.
 AFTERTHOUGHT = re.compile(r"\.? (no new claims to deallocate|preemption:).*", re.DOTALL)
 REPELLING = ("NoSchedule", "NoExecute")
 
 
 @dataclass(frozen=True)
 class Shortage:
-    """A pod that waits for GPUs, and the nodes that it could run on."""
+    """A pod that waits for GPUs, and the nodes that it may run on."""
 
     wanted: int
     resource: str
-    # GPUs of each node that the pod's selector and tolerations allow; None when nodes are not known.
+    # GPUs of each node that the pod's selector and tolerations allow; None when the nodes are not known.
     capacities: tuple[int, ...] | None
     # How many nodes the scheduler found too short of GPUs.
     short: int
-    said: str
+    scheduler_message: str
 
     @property
     def largest(self) -> int:
-        """Most GPUs on one such node."""
+        """The most GPUs on one of these nodes."""
         return max(self.capacities or (), default=0)
 
     @property
-    def words(self) -> dict[str, str]:
-        """For a row's placeholders."""
+    def placeholders(self) -> dict[str, str]:
+        """The values of a cause's placeholders."""
         return {
             "wanted": str(self.wanted),
             "resource": self.resource,
             "largest": str(self.largest),
-            "said": self.said,
+            "scheduler_message": self.scheduler_message,
         }
 
 
-def gpu_nowhere(view: View) -> Mapping[str, str] | None:
-    """No node that the pod may use has a GPU."""
-    shortage = _shortage(view)
-    return shortage.words if shortage and shortage.capacities is not None and not shortage.largest else None
+def no_node_has_gpus(state: ModelState) -> Mapping[str, str] | None:
+    """Detects that no node open to the pod has a GPU."""
+    shortage = _shortage(state)
+    return (
+        shortage.placeholders
+        if shortage and shortage.capacities is not None and not shortage.largest
+        else None
+    )
 
 
-def gpu_too_many(view: View) -> Mapping[str, str] | None:
-    """No node that the pod may use has as many GPUs, free or not."""
-    shortage = _shortage(view)
+def no_node_has_enough_gpus(state: ModelState) -> Mapping[str, str] | None:
+    """Detects that no node open to the pod has enough GPUs, free or not."""
+    shortage = _shortage(state)
     if not shortage or shortage.capacities is None or shortage.largest >= shortage.wanted:
         return None
-    return shortage.words
+    return shortage.placeholders
 
 
-def gpu_all_taken(view: View) -> Mapping[str, str] | None:
-    """There are such nodes, and other pods hold their GPUs."""
-    shortage = _shortage(view)
+def gpus_in_use(state: ModelState) -> Mapping[str, str] | None:
+    """Detects that nodes have enough GPUs, but other pods hold them."""
+    shortage = _shortage(state)
     if not shortage or shortage.capacities is None or shortage.largest < shortage.wanted:
         return None
     too_small = sum(capacity < shortage.wanted for capacity in shortage.capacities)
-    # Were every node with enough GPUs turned down for another cause, GPUs would not be what is missing.
-    return shortage.words if shortage.short > too_small else None
+    # If the scheduler rejects every node with enough GPUs for another cause, GPUs are not the problem.
+    return shortage.placeholders if shortage.short > too_small else None
 
 
-def gpu_unknown(view: View) -> Mapping[str, str] | None:
-    """GPUs are short, and the operator may not read nodes."""
-    shortage = _shortage(view)
-    return shortage.words if shortage and shortage.capacities is None else None
+def gpus_short(state: ModelState) -> Mapping[str, str] | None:
+    """Detects that GPUs are short, when the operator may not read nodes."""
+    shortage = _shortage(state)
+    return shortage.placeholders if shortage and shortage.capacities is None else None
 
 
-def unscheduled(pattern: str) -> Detector:
-    """The scheduler's words of a pod that no node takes, where the pattern is found in them."""
+def unscheduled(pattern: str) -> Detect:
+    """Detects an unschedulable pod whose scheduler message matches the pattern."""
     wanted = re.compile(pattern)
 
-    def detect(view: View) -> Mapping[str, str] | None:
-        for _, words in _unschedulable(view):
-            if wanted.search(words):
-                return {"words": words}
+    def detect(state: ModelState) -> Mapping[str, str] | None:
+        for _, quote in _unschedulable(state):
+            if wanted.search(quote):
+                return {"quote": quote}
         return None
 
     return detect
 
 
-def _unschedulable(view: View) -> Iterator[tuple[Manifest, str]]:
-    for pod in view.unready:
+def _unschedulable(state: ModelState) -> Iterator[tuple[Manifest, str]]:
+    for pod in state.unready_pods:
         scheduled = pods.condition(pod, "PodScheduled")
         if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
             yield pod, AFTERTHOUGHT.sub("", str(scheduled.get("message", "")))
 
 
-def _shortage(view: View) -> Shortage | None:
-    resource = view.model.spec.gpu_resource
-    if view.model.spec.device is not Device.GPU:
+def _shortage(state: ModelState) -> Shortage | None:
+    resource = state.model.spec.gpu_resource
+    if state.model.spec.device is not Device.GPU:
         return None
     insufficient = re.compile(rf"(\d+) Insufficient {re.escape(resource)}(?!\.?[\w/-])")
-    for pod, words in _unschedulable(view):
-        if found := insufficient.search(words):
-            nodes = view.observed.nodes
+    for pod, quote in _unschedulable(state):
+        if found := insufficient.search(quote):
+            nodes = state.observed.nodes
             capacities = (
                 tuple(_capacity(node, resource) for node in nodes if _allows(node, pod)) if nodes else None
             )
-            return Shortage(pods.requested(pod, resource), resource, capacities, int(found.group(1)), words)
+            return Shortage(pods.requested(pod, resource), resource, capacities, int(found.group(1)), quote)
     return None
 
 
@@ -116,7 +120,7 @@ def _capacity(node: Manifest, resource: str) -> int:
 
 
 def _allows(node: Manifest, pod: Manifest) -> bool:
-    """The node is open, has the labels of the pod's selector, and no taint that the pod does not tolerate."""
+    """Whether the node is schedulable, has the selector's labels, and only taints that the pod tolerates."""
     spec, labels = node.get("spec") or {}, node["metadata"].get("labels") or {}
     selector = (pod.get("spec") or {}).get("nodeSelector") or {}
     tolerations = (pod.get("spec") or {}).get("tolerations") or ()
@@ -135,46 +139,46 @@ def _tolerated(taint: Mapping[str, Any], tolerations: Sequence[Mapping[str, Any]
     )
 
 
-ROWS = (
-    Row(
+DETECTORS = (
+    Detector(
         Reason.INSUFFICIENT_GPU,
-        gpu_nowhere,
+        no_node_has_gpus,
         "needs {wanted} {resource} on one node, no node that the pod may use has any",
         "add GPU nodes with their device plugin, correct gpuResource or nodeSelector, or set device: cpu",
     ),
-    Row(
+    Detector(
         Reason.INSUFFICIENT_GPU,
-        gpu_too_many,
+        no_node_has_enough_gpus,
         "needs {wanted} {resource} on one node, the largest node has {largest}",
     ),
-    Row(
+    Detector(
         Reason.WAITING_FOR_GPU,
-        gpu_all_taken,
+        gpus_in_use,
         "needs {wanted} free {resource} on one node, other pods hold them",
     ),
-    Row(
+    Detector(
         Reason.WAITING_FOR_GPU,
-        gpu_unknown,
-        "needs {wanted} free {resource} on one node, the scheduler says: {said}",
+        gpus_short,
+        "needs {wanted} free {resource} on one node, the scheduler says: {scheduler_message}",
         "lower tensorParallel, add nodes, or stop something that uses GPUs",
     ),
-    Row(
+    Detector(
         Reason.UNSCHEDULABLE,
         unscheduled(r"unbound immediate PersistentVolumeClaims"),
-        "{words}",
+        "{quote}",
         "look at the claim's events (`kubectl describe pvc`): its StorageClass gives no volume",
     ),
-    Row(
+    Detector(
         Reason.UNSCHEDULABLE,
         unscheduled(r"Insufficient (cpu|memory|ephemeral-storage)"),
-        "{words}",
+        "{quote}",
         "lower resources, or add nodes",
     ),
-    Row(
+    Detector(
         Reason.UNSCHEDULABLE,
         unscheduled(r"untolerated taint|node affinity|node selector|anti-affinity|topology spread"),
-        "{words}",
+        "{quote}",
         "change nodeSelector, affinity, tolerations or topologySpreadConstraints, or add nodes that fit them",
     ),
-    Row(Reason.UNSCHEDULABLE, unscheduled(""), "{words}"),
+    Detector(Reason.UNSCHEDULABLE, unscheduled(""), "{quote}"),
 )

@@ -37,7 +37,7 @@ def test_a_proxy_or_mirror_of_the_users_reaches_the_download() -> None:
     assert environment(download(engine={"env": given})) == {"HF_ENDPOINT": "http://mirror"}
 
 
-def test_traces_are_filed_under_the_models_name_and_pod_and_sampled_as_asked() -> None:
+def test_traces_are_filed_under_the_models_name_and_pod_and_sampled_as_set() -> None:
     traced = engine(tracing={"endpoint": "http://collector:4317", "sampleRatio": 0.25})
     # Kubernetes puts in for $(…) only what comes before.
     name = {

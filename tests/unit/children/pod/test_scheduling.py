@@ -19,14 +19,14 @@ def test_tensor_parallel_asks_for_that_many_gpus_in_one_pod() -> None:
     assert engine(tensorParallel=4)["resources"] == {"requests": gpus, "limits": gpus}
 
 
-def test_a_gpu_of_another_maker_is_asked_for_and_its_taint_tolerated() -> None:
+def test_a_gpu_of_another_maker_is_requested_and_its_taint_tolerated() -> None:
     assert engine(gpuResource="amd.com/gpu")["resources"]["limits"] == {"amd.com/gpu": "1"}
     assert pod(gpuResource="amd.com/gpu")["tolerations"] == [{"key": "amd.com/gpu", "operator": "Exists"}]
 
 
 def test_gpus_come_on_top_of_the_users_resources() -> None:
-    asked = {"requests": {"cpu": 4, "memory": "16Gi"}, "limits": {"memory": "32Gi"}}
-    assert engine(resources=asked)["resources"] == {
+    resources = {"requests": {"cpu": 4, "memory": "16Gi"}, "limits": {"memory": "32Gi"}}
+    assert engine(resources=resources)["resources"] == {
         "requests": {"cpu": "4", "memory": "16Gi", "nvidia.com/gpu": "1"},
         "limits": {"memory": "32Gi", "nvidia.com/gpu": "1"},
     }

@@ -52,7 +52,7 @@ def test_the_secret_reaches_only_the_container_that_fetches() -> None:
     assert "hf-token" not in str(engine(**spec))
 
 
-def test_without_a_secret_none_is_asked_for() -> None:
+def test_without_a_secret_the_download_gets_none() -> None:
     assert "envFrom" not in download()
 
 
@@ -61,8 +61,14 @@ def test_the_download_may_write_where_libraries_do() -> None:
 
 
 def test_the_download_asks_for_no_more_than_the_engine_and_for_no_device() -> None:
-    asked = {"requests": {"cpu": "2", "rdma/hca": "1"}, "limits": {"memory": "8Gi", "nvidia.com/gpu": "1"}}
-    assert download(resources=asked)["resources"] == {"requests": {"cpu": "2"}, "limits": {"memory": "8Gi"}}
+    resources = {
+        "requests": {"cpu": "2", "rdma/hca": "1"},
+        "limits": {"memory": "8Gi", "nvidia.com/gpu": "1"},
+    }
+    assert download(resources=resources)["resources"] == {
+        "requests": {"cpu": "2"},
+        "limits": {"memory": "8Gi"},
+    }
     assert "resources" not in download()
 
 

@@ -1,1 +1,1 @@
-"""What makes the CRD and its page from the models of the API."""
+"""Generates the CRD and its reference page from the API types."""

@@ -8,7 +8,7 @@ from typing import Any
 import cel
 from cel.stdlib import add_stdlib_to_context
 
-# Kubernetes' CEL adds this to the strings library: the first match of a regular expression, or "".
+# Kubernetes adds `find` to CEL: the first match of a regular expression, or "".
 # https://kubernetes.io/docs/reference/using-api/cel/#kubernetes-regex-library
 _KUBERNETES_FUNCTIONS = {
     "find": lambda text, pattern: found[0] if (found := re.search(pattern, text)) else ""
@@ -16,7 +16,7 @@ _KUBERNETES_FUNCTIONS = {
 
 
 def broken_rules(value: Any, schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """The path and the message of every rule that does not hold, for a value that fits the schema."""
+    """The path and message of every broken rule; the value must fit the schema."""
     for validation in schema.get("x-kubernetes-validations", ()):
         if not _evaluate(validation["rule"], value):
             yield (path + validation.get("fieldPath", "")).lstrip("."), _message(validation, value)

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition, made from the types: run `python -m sirocco_operator.api.crd.definition`."""
+"""Writes the CustomResourceDefinition: run `python -m sirocco_operator.api.crd.definition`."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +9,7 @@ from sirocco_operator.api import v1alpha1
 from sirocco_operator.api.crd.schema import structural_schema
 from sirocco_operator.api.status_fields import InferenceModelStatus
 
-# From the repository's root: the file for kubectl, and its copy that the chart's template reads.
+# Relative to the repository's root: the file for kubectl, and the copy that the chart's template reads.
 CRD_FILES: Final = (
     Path("crds/inferencemodels.yaml"),
     Path("charts/sirocco/files/crds/inferencemodels.yaml"),
@@ -24,7 +24,7 @@ _COLUMNS: Final = (
     ("Endpoint", "string", ".status.endpoint", "The model's URL inside the cluster."),
     ("Age", "date", ".metadata.creationTimestamp", "Time since creation."),
 )
-# With `kubectl get -o wide`.
+# Shown by `kubectl get -o wide`.
 _WIDE_COLUMNS: Final = (("Access", "string", ".status.access", "Whether clients need a key."),)
 
 
@@ -89,7 +89,7 @@ def resource_schema() -> dict[str, Any]:
         "properties": {
             "apiVersion": {"type": "string", "description": v1alpha1.API_VERSION},
             "kind": {"type": "string", "description": v1alpha1.KIND},
-            # The limit is Kubernetes' own; stated, so that the cost of rules over the name is bounded.
+            # Kubernetes' own limit, stated to bound the cost of rules over the name.
             "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 253}}},
             "spec": structural_schema(v1alpha1.InferenceModelSpec),
             "status": structural_schema(InferenceModelStatus),
@@ -99,7 +99,7 @@ def resource_schema() -> dict[str, Any]:
 
 
 def crd_yaml() -> str:
-    """The CRD's file, byte for byte."""
+    """The text of the CRD's file."""
     return _HEADER + yaml.safe_dump(build_crd(), sort_keys=False, width=110, allow_unicode=True)
 
 

@@ -1,4 +1,4 @@
-"""docs/inferencemodel.md, made from the types: run `python -m sirocco_operator.api.crd.reference`."""
+"""Writes docs/inferencemodel.md: run `python -m sirocco_operator.api.crd.reference`."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from sirocco_operator.api.v1alpha1 import InferenceModelSpec
 
 Schema = Mapping[str, Any]
 
-# From the repository's root.
+# Relative to the repository's root.
 REFERENCE_FILE: Final = Path("docs/inferencemodel.md")
 
 _HEAD: Final = f"""\
@@ -36,10 +36,10 @@ with a letter. What breaks a rule is refused by the API server at `kubectl apply
 
 
 def reference() -> str:
-    """The whole page, byte for byte."""
+    """The text of the page."""
     properties: Mapping[str, Schema] = resource_schema()["properties"]
     spec = properties["spec"]
-    # A subclass's own fields come before those it inherits: what to serve, then how its pods are.
+    # The spec's own fields come before the inherited ones, which describe the pods.
     own = [to_camel(name) for name in InferenceModelSpec.__annotations__ if name != "model_config"]
     ordered = {name: spec["properties"][name] for name in own}
     pod = {name: child for name, child in spec["properties"].items() if name not in ordered}
@@ -72,7 +72,7 @@ def _table(schema: Schema, defaults: bool = True) -> list[str]:
 
 
 def _rows(schema: Schema, path: str) -> Iterator[tuple[str, Schema, bool]]:
-    """Every field that is described, with its path and whether its parent requires it."""
+    """Every field with a description, its path, and whether its parent requires it."""
     for name, child in schema.get("properties", {}).items():
         here = f"{path}{name}"
         if "description" in child:

@@ -1,4 +1,4 @@
-"""How a type states a rule that a schema cannot: CEL for the API server, a sentence for the person."""
+"""Rules that a schema cannot express: CEL for the API server, and a sentence for a person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Any, Final
 
 @dataclass(frozen=True)
 class Rule:
-    """A CEL expression over `self` that must be true, and the sentence that says what to change.
+    """A CEL expression over `self` that must be true, and a sentence that says what to change.
 
-    `message_expression` is CEL too, for a sentence that quotes what was given. `field` is the path, below the
-    type, of the field that the person has to change.
+    `message_expression` is CEL for a sentence that quotes the value. `field` is the path, below the type, of
+    the field to change.
     """
 
     expression: str
@@ -29,34 +29,34 @@ class Rule:
 
 
 def with_rules(*rules: Rule, **schema: Any) -> dict[str, Any]:
-    """The `json_schema_extra` of a type or field that states these rules beside other schema keys."""
+    """The `json_schema_extra` of a type or field with these rules and other schema keys."""
     return {**schema, "x-kubernetes-validations": [rule.as_validation() for rule in rules]}
 
 
-def map_by(key: str) -> dict[str, Any]:
-    """Schema keys of a list whose items a field tells apart: no two alike, and appliers own items."""
+def map_keyed_by(key: str) -> dict[str, Any]:
+    """Schema keys of a list whose items are unique by a field, so that appliers can own single items."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
 
 
-# The regular expression of 1 to 65535, for rules on URLs.
+# A regular expression for 1 to 65535, for rules on URLs.
 PORT_NUMBER: Final = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
 
-# Schema keys of a list in which no value comes twice.
+# Schema keys of a list of unique values.
 UNIQUE: Final[dict[str, Any]] = {"x-kubernetes-list-type": "set"}
 
 
-def check_bounds(schema: Mapping[str, Any], path: str) -> None:
-    """Raise ValueError for a string, list or map without a bound: rules over it would cost too much."""
+def require_bounds(schema: Mapping[str, Any], path: str) -> None:
+    """Raise ValueError for an unbounded string, list or map: rules over it would cost too much."""
     kind = schema.get("type")
     if kind == "string" and "enum" not in schema and "format" not in schema and "maxLength" not in schema:
         raise ValueError(f"{path}: give the string a max_length")
     if kind == "array":
         if "maxItems" not in schema:
             raise ValueError(f"{path}: give the list a max_length")
-        check_bounds(schema["items"], f"{path}[]")
+        require_bounds(schema["items"], f"{path}[]")
     if isinstance(values := schema.get("additionalProperties"), Mapping):
         if "maxProperties" not in schema:
             raise ValueError(f"{path}: give the map a max_length")
-        check_bounds(values, f"{path}{{}}")
+        require_bounds(values, f"{path}{{}}")
     for name, child in schema.get("properties", {}).items():
-        check_bounds(child, f"{path}.{name}")
+        require_bounds(child, f"{path}.{name}")

@@ -1,6 +1,6 @@
-"""From a pydantic model to the structural OpenAPI schema that a CRD may hold.
+"""Turns a pydantic model into the structural OpenAPI schema of a CRD.
 
-What Kubernetes refuses in a CRD and pydantic writes: `$ref`, `anyOf` with null, `title`, `const`,
+Kubernetes refuses some of what pydantic writes: `$ref`, `anyOf` with null, `title`, `const`,
 `additionalProperties: false`, `propertyNames` and numeric `exclusiveMinimum`.
 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sirocco_operator.api.crd.rules import check_bounds
+from sirocco_operator.api.crd.rules import require_bounds
 
 Schema = dict[str, Any]
 
@@ -18,10 +18,10 @@ _DROPPED = ("title", "propertyNames", "$defs")
 
 
 def structural_schema(model: type[BaseModel]) -> Schema:
-    """The schema as a CRD may hold it; raises ValueError for a string, list or map without a bound."""
+    """The structural schema; raises ValueError for an unbounded string, list or map."""
     document = model.model_json_schema(by_alias=True)
     schema = _structural(document, document.get("$defs", {}))
-    check_bounds(schema, model.__name__)
+    require_bounds(schema, model.__name__)
     return schema
 
 
@@ -48,7 +48,7 @@ def _structural(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Sche
 
 
 def _flatten(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema:
-    """Resolve a reference and take null out of a union; what the place itself says wins."""
+    """Resolve a reference and take null out of a union; keys beside the reference win."""
     schema = dict(node)
     if "$ref" in schema:
         target = definitions[schema.pop("$ref").rpartition("/")[2]]
@@ -72,7 +72,7 @@ def _map_values(schema: Schema, definitions: Mapping[str, Any]) -> None:
 
 
 def _default(schema: Schema) -> None:
-    """Keep defaults that say something: scalars, and {} for an object whose fields have some."""
+    """Keep defaults that have an effect: scalars, and {} for an object whose fields have defaults."""
     default = schema.pop("default", None)
     if isinstance(default, dict):
         if any("default" in child for child in schema.get("properties", {}).values()):

@@ -1,1 +1,1 @@
-"""The pod that serves a model: one module a concern."""
+"""Builds the pod that serves a model: one module for each concern."""

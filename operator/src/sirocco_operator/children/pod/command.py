@@ -8,12 +8,12 @@ from sirocco_operator.api.v1alpha1 import InferenceModel
 PORT: Final = 8000
 COMMAND: Final = ("vllm", "serve")
 MIDDLEWARE: Final = "sirocco_serving.middleware.stack.Stack"
-# Seconds for streams that are still open when the engine is told to stop; by then our drain has ended them.
+# Seconds for streams that are still open when the engine stops; by then the drain has ended them.
 SHUTDOWN_TIMEOUT: Final = 5
 
 
 def engine_arguments(model: InferenceModel, model_path: str) -> list[str]:
-    """Arguments of `vllm serve`: ours, then the engine's settings, then the user's own, which win."""
+    """Arguments of `vllm serve`: ours, then the engine's settings, then the user's, which win."""
     spec = model.spec
     return [
         model_path,
@@ -23,7 +23,7 @@ def engine_arguments(model: InferenceModel, model_path: str) -> list[str]:
         *("--tensor-parallel-size", str(spec.tensor_parallel)),
         *("--middleware", MIDDLEWARE),
         "--disable-fastapi-docs",
-        # It would repeat what clients made up, e.g. a key in a query; the layer logs each request itself.
+        # That log repeats what clients send, e.g. a key in a query; the serving layer logs requests itself.
         "--disable-uvicorn-access-log",
         *("--shutdown-timeout", str(SHUTDOWN_TIMEOUT)),
         *(("--otlp-traces-endpoint", spec.tracing.endpoint) if spec.tracing else ()),

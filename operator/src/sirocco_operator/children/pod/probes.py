@@ -1,20 +1,20 @@
-"""How Kubernetes tells loading, ready, draining and dead apart, and how a pod is stopped."""
+"""Probes that tell loading, ready, draining and dead apart, and the hook that stops a pod."""
 
 from typing import Any, Final
 
 from sirocco_operator.children.times import PRE_STOP, STARTUP_BUDGET
 
 PORT_NAME: Final = "http"
-# Seconds. A busy engine answers late: a probe waits as long as the shortest period.
+# In seconds. A busy engine answers late, so a probe waits as long as the shortest period.
 _READY_PERIOD: Final = 5
 _LIVE_PERIOD: Final = 10
 _TIMEOUT: Final = 5
-# A minute without an answer is dead.
+# After a minute without an answer the engine counts as dead.
 _LIVE_FAILURES: Final = 6
 
 
 def probes() -> dict[str, Any]:
-    """Nothing listens while the engine loads: the startup probe fails until it may serve."""
+    """The three probes; nothing listens while the engine loads, so the startup probe fails until then."""
     return {
         "startupProbe": _get("/ready", _READY_PERIOD, STARTUP_BUDGET // _READY_PERIOD),
         "readinessProbe": _get("/ready", _READY_PERIOD, 3),
@@ -23,7 +23,7 @@ def probes() -> dict[str, Any]:
 
 
 def lifecycle() -> dict[str, Any]:
-    """Before SIGTERM the pod serves on, until every node has learnt that it is leaving."""
+    """The hook that keeps the pod serving before SIGTERM, until every node knows that it is leaving."""
     return {"preStop": {"sleep": {"seconds": PRE_STOP}}}
 
 

@@ -1,4 +1,4 @@
-"""What the engine's container asks for."""
+"""The resources of the engine's container."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from sirocco_operator.api.v1alpha1 import Device, InferenceModel
 
 
 def engine_resources(model: InferenceModel) -> dict[str, Any]:
-    """The user's requests and limits, and a GPU for each tensor-parallel rank; empty for none."""
+    """The user's requests and limits, and a GPU for each tensor-parallel rank; empty without any."""
     resources = model.spec.resources
     gpus = (
         {model.spec.gpu_resource: str(model.spec.tensor_parallel)} if model.spec.device is Device.GPU else {}

@@ -7,7 +7,7 @@ from sirocco_operator.api.v1alpha1 import Device, InferenceModel
 
 
 def scheduling(model: InferenceModel) -> dict[str, Any]:
-    """The pod's fields for the scheduler, those that are set."""
+    """The pod's scheduling fields that are set."""
     spec = model.spec
     fields = {
         "nodeSelector": dict(spec.node_selector),
@@ -21,7 +21,7 @@ def scheduling(model: InferenceModel) -> dict[str, Any]:
 
 
 def _tolerations(model: InferenceModel) -> list[dict[str, Any]]:
-    """The user's; and the taint that keeps others off GPU nodes, which is named like the GPUs."""
+    """The user's tolerations, and one for the taint of GPU nodes, whose key is the GPU's resource name."""
     tolerations = [
         toleration.model_dump(by_alias=True, exclude_none=True) for toleration in model.spec.tolerations
     ]

@@ -1,16 +1,16 @@
-"""What the `restricted` Pod Security Standard asks for, and a read-only root."""
+"""Security contexts for the `restricted` Pod Security Standard, with a read-only root."""
 
 from collections.abc import Iterable
 from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
 
-# Any group will do: claims are given to it, and the pod's processes are in it.
+# An arbitrary group that owns the claims and contains the pod's processes.
 FS_GROUP: Final = 65532
 
 
 def container_security_context() -> dict[str, Any]:
-    """No privilege to gain, no capability, nothing to write but the volumes."""
+    """No privilege escalation, no capabilities, and nothing writable but the volumes."""
     return {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
@@ -19,9 +19,9 @@ def container_security_context() -> dict[str, Any]:
 
 
 def pod_security_context(model: InferenceModel, volumes: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The image's own numeric user, never root; the user's fields of `podSecurityContext` win.
+    """A context that refuses root and uses the image's numeric user; fields of `podSecurityContext` win.
 
-    Claims are made writable for the pod's group, once: a claim that already is takes no time at start.
+    Claims become writable for the pod's group only once, so that later starts take no time for it.
     """
     context: dict[str, Any] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     if any("persistentVolumeClaim" in volume for volume in volumes):

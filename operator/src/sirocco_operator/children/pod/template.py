@@ -1,4 +1,4 @@
-"""The template of a model's pods."""
+"""Builds the template of a model's pods."""
 
 from copy import deepcopy
 from typing import Any, Final
@@ -23,7 +23,7 @@ SERVING_CONFIG_ANNOTATION: Final = "inference.sirocco.dev/serving-config"
 
 
 def pod_template(model: InferenceModel, settings: Settings) -> dict[str, Any]:
-    """Labels, annotations and spec of the pods; the names that we give win over the user's."""
+    """Labels, annotations and spec of the pods; the operator's labels and annotations win over the user's."""
     spec = model.spec
     image = serving_image(model, settings)
     source = weights(model, settings, image)
@@ -60,7 +60,7 @@ def pod_template(model: InferenceModel, settings: Settings) -> dict[str, Any]:
 
 
 def serving_image(model: InferenceModel, settings: Settings) -> str:
-    """The user's image, or the operator's for the device."""
+    """The user's image, or the operator's default for the device."""
     default = settings.serving_cpu_image if model.spec.device is Device.CPU else settings.serving_image
     return model.spec.engine.image or default
 

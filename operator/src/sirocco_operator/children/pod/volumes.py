@@ -1,4 +1,4 @@
-"""The writable places and settings that every model pod has; its root is read-only."""
+"""The volumes of every model pod, whose root is read-only: writable places and settings."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,14 +20,14 @@ _SHM_TENSOR_PARALLEL: Final = 8192 * _MEBIBYTE
 
 @dataclass(frozen=True)
 class PodVolume:
-    """A volume and where it appears in a container."""
+    """A volume and its mount in a container."""
 
     volume: dict[str, Any]
     mount: dict[str, Any]
 
 
 def cache() -> PodVolume:
-    """Caches of the engine, its compilers and libraries; the image points them all at /cache."""
+    """Caches of the engine, its compilers and libraries; the image sets them all to /cache."""
     return PodVolume({"name": "cache", "emptyDir": {}}, {"name": "cache", "mountPath": "/cache"})
 
 
@@ -51,9 +51,9 @@ def serving(model: InferenceModel) -> PodVolume:
 
 
 def keys(model: InferenceModel) -> tuple[PodVolume, ...]:
-    """The keys of clients, and the operator's own; none for a model that is open.
+    """The clients' keys and the operator's own; none for an open model.
 
-    Whole folders, not single files: only those follow their Secret when it changes.
+    They are mounted as folders, because single files do not follow a change of their Secret.
     """
     secret = model.spec.access.keys_secret_name
     if secret is None:
@@ -72,7 +72,7 @@ def keys(model: InferenceModel) -> tuple[PodVolume, ...]:
 
 
 def _shm_size(model: InferenceModel) -> str:
-    """What is in /dev/shm counts towards the container's memory limit: it may take half of it at most."""
+    """The size of /dev/shm: at most half of the container's memory limit, towards which it counts."""
     size = _SHM_SINGLE if model.spec.tensor_parallel == 1 else _SHM_TENSOR_PARALLEL
     limit = model.spec.resources.limits.get("memory")
     if limit is not None:

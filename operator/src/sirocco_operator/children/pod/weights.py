@@ -1,18 +1,18 @@
-"""How the weights reach the engine: fetched by an init container, or mounted."""
+"""How the weights reach the engine: an init container downloads them, or a volume holds them."""
 
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sirocco_operator.api.model_source import ClaimSource, HubSource, ImageSource, parse_uri
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.pod.environment import as_list, users_environment
+from sirocco_operator.children.pod.environment import user_environment, variables_list
 from sirocco_operator.children.pod.security import container_security_context
 from sirocco_operator.children.pod.volumes import PodVolume, cache, tmp
 from sirocco_operator.settings import Settings
 
 DOWNLOAD_CONTAINER: Final = "download"
 PROGRESS_PORT: Final = 8001
-# Holds the largest models that fit one GPU; larger ones are worth a claim in `cache.claimName`.
+# Enough for the largest models that fit one GPU; larger ones deserve a claim in `cache.claimName`.
 DOWNLOAD_SIZE_LIMIT: Final = "100Gi"
 
 _MODELS: Final = "/models"
@@ -21,7 +21,7 @@ _MODEL: Final = "/model"
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights' place in a pod: the path given to vLLM, and what makes it be there."""
+    """The weights in a pod: the path for vLLM, its volume, and the init containers that fill it."""
 
     path: str
     volume: PodVolume
@@ -29,7 +29,7 @@ class Weights:
 
 
 def weights(model: InferenceModel, settings: Settings, image: str) -> Weights:
-    """The weights as `model.uri` names them; `image` is the serving image, which can fetch too."""
+    """The weights of `model.uri`; `image` is the serving image, which contains the downloader."""
     source = parse_uri(model.spec.model.uri, model.spec.model.revision)
     match source:
         case HubSource():
@@ -76,17 +76,17 @@ def _downloaded(source: HubSource, model: InferenceModel, settings: Settings, im
 
 
 def _download_environment(model: InferenceModel) -> dict[str, Any]:
-    """The Secret's keys here and nowhere else; the user's variables too, for a proxy or a mirror."""
+    """The Secret's keys, which no other container gets, and the user's variables, e.g. for a proxy."""
     environment: dict[str, Any] = {}
-    if variables := users_environment(model):
-        environment["env"] = as_list(variables)
+    if variables := user_environment(model):
+        environment["env"] = variables_list(variables)
     if model.spec.model.secret_name is not None:
         environment["envFrom"] = [{"secretRef": {"name": model.spec.model.secret_name}}]
     return environment
 
 
 def _download_resources(model: InferenceModel) -> dict[str, Any]:
-    """The engine's, without devices: it runs before the engine, so the pod needs no more than without it."""
+    """The engine's resources without devices; the download ends first, so the pod needs no more."""
     resources = {
         kind: kept
         for kind, amounts in (

@@ -1,15 +1,19 @@
-"""Text that goes into a status: bounded, and without secrets."""
+"""Builds the messages of a status: bounded, and without secrets."""
 
 import re
 
+# Long enough for two sentences and a quotation; Kubernetes itself allows 32,768.
+MESSAGE_LIMIT = 1024
+QUOTATION_LIMIT = 500
+
 MASK = "***"
-# vLLM's log prefixes: process, then level, time and place, e.g.
+# The prefixes of vLLM's log lines: process, then level, time and place, e.g.
 # `(EngineCore pid=15) ERROR 11-23 20:42:07 [core.py:1510] `.
 PREFIX = re.compile(r"^(\([\w.:/ -]*pid=\d+\) ?)?([A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d (\[[^\]]+\] )?)?")
 NOISE = re.compile(
     r"^\s|^Traceback |^During handling|^The above exception|resource_tracker|^For further information"
 )
-# `Value error, …` is how pydantic quotes the message of a setting that was refused.
+# How pydantic quotes the message of a refused setting.
 REFUSED_SETTING = re.compile(r"^\s+Value error, (.+?)( \[type=value_error.*)?$")
 EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)(: |$)|: error: |^sirocco ")
 POINTER = re.compile(r"See root cause above|See stack trace|validation errors? for")
@@ -27,37 +31,47 @@ SECRETS = (
 )
 
 
+def message(cause: str, fix: str) -> str:
+    """`cause: fix`, or the cause alone when there is nothing to do."""
+    return bounded(f"{cause}: {fix}" if fix else cause, MESSAGE_LIMIT)
+
+
+def quotation(text: str) -> str:
+    """Quoted text on one line: masked, bounded, without a closing full stop or colon."""
+    return bounded(" ".join(masked(text).split()), QUOTATION_LIMIT).rstrip(".: ")
+
+
 def masked(text: str) -> str:
-    """The text with tokens, keys and passwords replaced by ***."""
+    """The text with *** in place of tokens, keys and passwords."""
     for secret in SECRETS:
         text = secret.sub(MASK, text)
     return text
 
 
 def bounded(text: str, limit: int) -> str:
-    """The text in at most `limit` characters; a cut is marked by an ellipsis."""
+    """The text in at most `limit` characters; an ellipsis marks a cut."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
-def size(count: int) -> str:
-    """Bytes in the decimal units that model hubs use, e.g. `14.5 GB`."""
+def byte_size(count: int) -> str:
+    """A number of bytes in the decimal units of model hubs, e.g. `14.5 GB`."""
     for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= scale:
             return f"{count / scale:.1f} {unit}"
     return f"{count} B"
 
 
-def plain_lines(text: str) -> list[str]:
-    """A log's lines without the prefixes of processes and levels."""
+def log_lines(text: str) -> list[str]:
+    """The lines of a log without vLLM's prefixes."""
     bare = (PREFIX.sub("", line).rstrip() for line in text.splitlines())
     return [REFUSED_SETTING.sub(r"ValueError: \1", line) for line in bare if line]
 
 
-def last_telling_line(text: str) -> str:
-    """The last line of a log that tells a cause, rather than where it happened; empty for an empty log."""
-    lines = plain_lines(text)
+def cause_line(text: str) -> str:
+    """The last log line that names a cause rather than a place in the code; empty for an empty log."""
+    lines = log_lines(text)
     for line in reversed(lines):
         if EXCEPTION.search(line) and not POINTER.search(line):
             return line
-    telling = [line for line in lines if not NOISE.search(line)]
-    return telling[-1] if telling else ""
+    without_noise = [line for line in lines if not NOISE.search(line)]
+    return without_noise[-1] if without_noise else ""

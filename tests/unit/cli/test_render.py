@@ -143,7 +143,7 @@ def test_a_wrong_setting_is_named(
     assert "'IfNotPresent'" in line
 
 
-def test_every_problem_is_told_with_file_document_and_field(
+def test_every_problem_is_reported_with_file_document_and_field(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     wrong = MISTRAL.replace("spec: {", "spec: {replica: 2, replicas: -1, ")

@@ -6,13 +6,13 @@ from tests.unit.status import cluster
 def test_no_pods_yet_is_starting() -> None:
     model = cluster.model({"replicas": 2})
 
-    assert cluster.told(model) == ("Starting", "0 of 2 pods are created")
+    assert cluster.reason_and_message(model) == ("Starting", "0 of 2 pods are created")
 
 
 def test_every_wanted_pod_serving_is_ready() -> None:
     model = cluster.model({"replicas": 2})
 
-    assert cluster.told(model, cluster.ready(model, "a"), cluster.ready(model, "b")) == (
+    assert cluster.reason_and_message(model, cluster.ready(model, "a"), cluster.ready(model, "b")) == (
         "Ready",
         "2 of 2 replicas serve",
     )
@@ -21,15 +21,17 @@ def test_every_wanted_pod_serving_is_ready() -> None:
 def test_a_surplus_pod_on_its_way_out_is_not_counted() -> None:
     model = cluster.model()
 
-    told = cluster.told(model, cluster.ready(model, "a"), cluster.ready(model, "b"))
+    reported = cluster.reason_and_message(model, cluster.ready(model, "a"), cluster.ready(model, "b"))
 
-    assert told == ("Ready", "1 of 1 replicas serve")
+    assert reported == ("Ready", "1 of 1 replicas serve")
 
 
 def test_an_unseen_change_of_the_deployment_is_not_ready() -> None:
     model = cluster.model()
 
-    reason, _ = cluster.told(model, cluster.ready(model), deployment=cluster.deployment(seen=False))
+    reason, _ = cluster.reason_and_message(
+        model, cluster.ready(model), deployment=cluster.deployment(seen=False)
+    )
 
     assert reason == "Starting"
 
@@ -37,49 +39,49 @@ def test_an_unseen_change_of_the_deployment_is_not_ready() -> None:
 def test_a_running_engine_that_does_not_answer_is_loading() -> None:
     model = cluster.model()
 
-    assert cluster.told(model, cluster.running(cluster.pod(model), "vllm")) == (
+    assert cluster.reason_and_message(model, cluster.running(cluster.pod(model), "vllm")) == (
         "Loading",
         "the engine loads hf://mistralai/Mistral-7B, 0 of 1 replicas serve",
     )
 
 
-def test_one_more_replica_that_loads_is_told_while_the_others_serve() -> None:
+def test_one_more_replica_that_loads_is_reported_while_the_others_serve() -> None:
     model = cluster.model({"replicas": 2})
     loading = cluster.running(cluster.pod(model, "b"), "vllm")
 
-    assert cluster.told(model, cluster.ready(model, "a"), loading) == (
+    assert cluster.reason_and_message(model, cluster.ready(model, "a"), loading) == (
         "Loading",
         "the engine loads hf://mistralai/Mistral-7B, 1 of 2 replicas serve",
     )
 
 
-def test_a_pull_that_has_begun_is_told() -> None:
+def test_a_pull_that_has_begun_is_reported() -> None:
     model = cluster.model()
     pod = cluster.waiting(cluster.pod(model), "vllm", "ContainerCreating")
     pulling = cluster.event(pod, "Pulling", 'Pulling image "sirocco/serving:0.1.0"')
 
-    assert cluster.told(model, pod, events=[pulling]) == (
+    assert cluster.reason_and_message(model, pod, events=[pulling]) == (
         "PullingImage",
         'the node pulls image "sirocco/serving:0.1.0"',
     )
 
 
-def test_a_pull_that_has_ended_is_not_told() -> None:
+def test_a_pull_that_has_ended_is_not_reported() -> None:
     model = cluster.model()
     pod = cluster.waiting(cluster.pod(model), "vllm", "PodInitializing")
     events = [cluster.event(pod, "Pulling", "Pulling image"), cluster.event(pod, "Pulled", "Pulled image")]
 
-    assert cluster.told(model, pod, events=events)[0] == "Starting"
+    assert cluster.reason_and_message(model, pod, events=events)[0] == "Starting"
 
 
 def test_zero_replicas_without_pods_is_stopped() -> None:
-    assert cluster.told(cluster.model({"replicas": 0}))[0] == "Stopped"
+    assert cluster.reason_and_message(cluster.model({"replicas": 0}))[0] == "Stopped"
 
 
 def test_zero_replicas_with_pods_left_is_stopping() -> None:
     model = cluster.model({"replicas": 0})
 
-    assert cluster.told(model, cluster.terminating(cluster.ready(model))) == (
+    assert cluster.reason_and_message(model, cluster.terminating(cluster.ready(model))) == (
         "Stopping",
         "replicas is 0, 1 pod finishes the requests in flight",
     )
@@ -88,6 +90,8 @@ def test_zero_replicas_with_pods_left_is_stopping() -> None:
 def test_a_pod_that_is_going_does_not_count_as_serving() -> None:
     model = cluster.model({"replicas": 2})
 
-    reason, _ = cluster.told(model, cluster.ready(model, "a"), cluster.terminating(cluster.ready(model, "b")))
+    reason, _ = cluster.reason_and_message(
+        model, cluster.ready(model, "a"), cluster.terminating(cluster.ready(model, "b"))
+    )
 
     assert reason == "Starting"

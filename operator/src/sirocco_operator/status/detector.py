@@ -1,0 +1,47 @@
+"""A detector: a reason, the function that detects it, and the sentence that reports it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from sirocco_operator.status.messages import message, quotation
+from sirocco_operator.status.model_state import ModelState
+from sirocco_operator.status.reasons import MEANINGS, Reason
+
+# Returns the values of a cause's placeholders, or None when it detects nothing.
+Detect = Callable[[ModelState], Mapping[str, str] | None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The reason that a model's status gives, and its message."""
+
+    reason: Reason
+    message: str
+
+    @classmethod
+    def of(cls, reason: Reason, cause: str, fix: str | None = None) -> Self:
+        """The finding with the message `cause: fix`; without `fix`, the reason's own."""
+        advice = MEANINGS[reason].fix if fix is None else fix
+        return cls(reason, message(cause, advice))
+
+
+@dataclass(frozen=True)
+class Detector:
+    """`detect` returns the values of the placeholders in `cause`, or None when it detects nothing.
+
+    `fix` replaces the reason's own fix in the message.
+    """
+
+    reason: Reason
+    detect: Detect
+    cause: str
+    fix: str | None = None
+
+    def find(self, state: ModelState) -> Finding | None:
+        """The finding, with its quotations masked and bounded; None when nothing is detected."""
+        values = self.detect(state)
+        if values is None:
+            return None
+        quoted = {name: quotation(value) for name, value in values.items()}
+        return Finding.of(self.reason, self.cause.format(**quoted), self.fix)

@@ -1,0 +1,95 @@
+"""A model with its observed objects, as detectors query it: which pods count, which revision is current."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.status import pods
+from sirocco_operator.status.observed import Manifest, Observed
+
+# The Deployment controller quotes the newest ReplicaSet in every message of its Progressing condition.
+QUOTED_NAME = re.compile(r'"([^"]+)"')
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """A model and its observed objects."""
+
+    model: InferenceModel
+    observed: Observed
+
+    @property
+    def wanted_replicas(self) -> int:
+        """How many pods should serve; with autoscaling, the Deployment's count within its bounds."""
+        autoscaling = self.model.spec.autoscaling
+        if autoscaling is None:
+            return self.model.spec.replicas
+        replicas = ((self.observed.deployment or {}).get("spec") or {}).get("replicas")
+        return autoscaling.clamp(autoscaling.min_replicas if replicas is None else int(replicas))
+
+    @cached_property
+    def live_pods(self) -> tuple[Manifest, ...]:
+        """Pods that run or may still run, sorted by name."""
+        alive = (
+            pod for pod in self.observed.pods if not pods.has_finished(pod) and not pods.is_terminating(pod)
+        )
+        return tuple(sorted(alive, key=pods.name))
+
+    @cached_property
+    def revision(self) -> str:
+        """The template hash of the newest ReplicaSet; empty when nothing names it."""
+        progressing = pods.condition(self.observed.deployment or {}, "Progressing")
+        quoted = QUOTED_NAME.search(str(progressing.get("message", "")))
+        if quoted:
+            return quoted.group(1).rpartition("-")[2]
+        newest = sorted(
+            self.live_pods,
+            key=lambda pod: (str(pod["metadata"].get("creationTimestamp", "")), pods.name(pod)),
+        )
+        return pods.revision(newest[-1]) if newest else ""
+
+    @cached_property
+    def current_pods(self) -> tuple[Manifest, ...]:
+        """Live pods of the newest revision."""
+        return tuple(pod for pod in self.live_pods if pods.revision(pod) == self.revision)
+
+    @cached_property
+    def serving_pods(self) -> tuple[Manifest, ...]:
+        """Live pods of any revision that receive the Service's requests."""
+        return tuple(pod for pod in self.live_pods if pods.is_ready(pod))
+
+    @cached_property
+    def unready_pods(self) -> tuple[Manifest, ...]:
+        """Live pods of the newest revision that do not serve; most detectors read these."""
+        return tuple(pod for pod in self.current_pods if not pods.is_ready(pod))
+
+    @cached_property
+    def is_rolling_out(self) -> bool:
+        """Whether pods of an older revision still serve."""
+        return any(pods.revision(pod) != self.revision for pod in self.serving_pods)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the Deployment's controller has seen the last change and has created every pod for it."""
+        deployment = self.observed.deployment or {}
+        status = deployment.get("status") or {}
+        seen = int((deployment.get("metadata") or {}).get("generation") or 0)
+        return (
+            int(status.get("observedGeneration") or 0) >= seen
+            and len(self.current_pods) >= self.wanted_replicas
+        )
+
+    @property
+    def serving_share(self) -> str:
+        """How many replicas serve, as a phrase."""
+        return f"{min(len(self.serving_pods), self.wanted_replicas)} of {self.wanted_replicas} replicas serve"
+
+    def events_of(self, pod: Manifest) -> tuple[Manifest, ...]:
+        """The pod's events, oldest first."""
+        own = (
+            event
+            for event in self.observed.events
+            if (event.get("involvedObject") or {}).get("name") == pods.name(pod)
+        )
+        return tuple(own)
