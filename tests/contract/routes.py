@@ -6,7 +6,7 @@ from itertools import product
 import httpx
 import pytest
 
-from sirocco_serving.middleware.allowlist import PATHS
+from sirocco_serving.request.paths import PATHS
 from tests.contract import issued
 from tests.contract.model import NAMES
 from tests.contract.server import Server, error

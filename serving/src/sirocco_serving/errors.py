@@ -3,7 +3,7 @@
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from sirocco_serving.request_state import set_refused
+from sirocco_serving.request.state import set_refused
 
 # OpenAI's names for the families of errors.
 _TYPES = {

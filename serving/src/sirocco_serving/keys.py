@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sirocco_serving.config import AccessSettings, Name
 from sirocco_serving.errors import StartupError
-from sirocco_serving.request_state import Identity
+from sirocco_serving.request.state import Identity
 
 logger = logging.getLogger("vllm.sirocco")
 

@@ -57,11 +57,6 @@ def too_long(tokens: int, most: int) -> RequestError:
     return RequestError(400, "prompt_too_long", message, param="prompt")
 
 
-def prompt_field(path: str) -> str:
-    """The field that holds the prompt in the body of a route."""
-    return {"/v1/chat/completions": "messages", "/generate/batch": "prompts"}.get(path, "prompt")
-
-
 def _over(field: str, sentence: str) -> RequestError:
     return RequestError(422, "limit_exceeded", f"{field}: {sentence}", param=field)
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message
 
 from sirocco_serving.middleware.body import Body
-from sirocco_serving.request_state import asked
+from sirocco_serving.request.state import asked
 from tests.unit.serving.asgi import answering, call, exchange
 
 

@@ -11,7 +11,7 @@ from sirocco_serving.answer_cache import OVERHEAD_BYTES, Answer, AnswerCache, de
 from sirocco_serving.config import AnswerCacheSettings, Settings
 from sirocco_serving.middleware.cache import Cache
 from sirocco_serving.middleware.stack import layers
-from sirocco_serving.request_state import Identity, cached, set_asked, set_identity
+from sirocco_serving.request.state import Identity, cached, set_asked, set_identity
 from tests.unit.serving.asgi import Exchange, call, exchange
 
 COLD: dict[str, Any] = {"prompts": ["x"], "temperature": 0}

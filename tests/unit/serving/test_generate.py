@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from sirocco_serving.errors import RequestError
 from sirocco_serving.generation import Delta
 from sirocco_serving.plugin import SiroccoEndpoints
-from sirocco_serving.request_state import Usage, refused, set_asked, usage
+from sirocco_serving.request.state import Usage, refused, set_asked, usage
 from sirocco_serving.sampling import Sampling
 from tests.unit.serving.asgi import Exchange, call, exchange
 

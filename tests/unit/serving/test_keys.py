@@ -15,12 +15,13 @@ from starlette.types import ASGIApp
 
 from sirocco_serving.config import AccessSettings
 from sirocco_serving.keys import KeyRing, open_keys, parse_entry
-from sirocco_serving.middleware.allowlist import HEALTH, Allowlist
+from sirocco_serving.middleware.allowlist import Allowlist
 from sirocco_serving.middleware.body import Body
 from sirocco_serving.middleware.identify import Identify
 from sirocco_serving.middleware.keys import Keys
 from sirocco_serving.middleware.models import Models
-from sirocco_serving.request_state import Identity
+from sirocco_serving.request.paths import HEALTH
+from sirocco_serving.request.state import Identity
 from tests.unit.serving.asgi import Exchange, answering, exchange
 
 ALICE, BOB, INTERNAL = (f"sk-sirocco-{name:x<43}" for name in ("alice", "bob", "internal"))

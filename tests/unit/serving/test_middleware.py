@@ -9,9 +9,10 @@ import pytest
 from prometheus_client import REGISTRY
 from starlette.types import Message
 
-from sirocco_serving.middleware.allowlist import PATHS, Allowlist
+from sirocco_serving.middleware.allowlist import Allowlist
 from sirocco_serving.middleware.plugged import Plugged
 from sirocco_serving.middleware.stack import Stack
+from sirocco_serving.request.paths import PATHS
 from tests.unit.serving.asgi import answering, call
 
 

@@ -16,7 +16,7 @@ from sirocco_serving import request_log
 from sirocco_serving.errors import RequestError
 from sirocco_serving.middleware.observe import Observe
 from sirocco_serving.middleware.tokens import Tokens
-from sirocco_serving.request_state import (
+from sirocco_serving.request.state import (
     Identity,
     Usage,
     set_asked,

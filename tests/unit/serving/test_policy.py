@@ -12,7 +12,7 @@ from sirocco_serving.config import DeniedPattern, LimitSettings
 from sirocco_serving.errors import RequestError
 from sirocco_serving.middleware.policy import Policy
 from sirocco_serving.prompt_filter import PromptFilter
-from sirocco_serving.request_state import refused, set_asked
+from sirocco_serving.request.state import refused, set_asked
 from tests.unit.serving.asgi import Exchange, answering, exchange
 
 CARDS = DeniedPattern(name="cards", pattern=r"\b[0-9]{16}\b")

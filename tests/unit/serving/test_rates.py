@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sirocco_serving.middleware.rates import Rates
-from sirocco_serving.request_state import Identity, set_identity, set_usage
+from sirocco_serving.request.state import Identity, set_identity, set_usage
 from tests.unit.serving.asgi import Exchange, answering, exchange
 
 

@@ -12,7 +12,7 @@ import pytest
 from sirocco_serving.errors import RequestError
 from sirocco_serving.foreign_errors import reworded
 from sirocco_serving.middleware.shape import Shape
-from sirocco_serving.request_state import refused
+from sirocco_serving.request.state import refused
 from tests.unit.serving.asgi import Exchange, exchange
 
 PROMPT = "the secret words"

@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sirocco_serving import metrics
 from sirocco_serving.errors import RequestError
 from sirocco_serving.gate import Gate, GateFullError, Ticket
-from sirocco_serving.middleware.allowlist import generates
-from sirocco_serving.request_state import identity, set_queue_seconds
+from sirocco_serving.request.paths import generates
+from sirocco_serving.request.state import identity, set_queue_seconds
 
 
 class _End(Enum):

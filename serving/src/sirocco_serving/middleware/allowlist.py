@@ -3,19 +3,8 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sirocco_serving.errors import RequestError
-from sirocco_serving.request_state import identity
-
-METRICS = "/metrics"
-# What kubelets ask for; never behind a key.
-HEALTH = frozenset({"/health", "/ready", "/live"})
-PROBES = HEALTH | {METRICS}
-GENERATING = frozenset({"/v1/chat/completions", "/v1/completions", "/generate", "/generate/batch"})
-PATHS = PROBES | GENERATING | {"/v1/models", "/openapi.json"}
-
-
-def generates(scope: Scope) -> bool:
-    """Whether a request asks the engine for tokens."""
-    return scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in GENERATING
+from sirocco_serving.request.paths import PATHS
+from sirocco_serving.request.state import identity
 
 
 class Allowlist:

@@ -6,8 +6,8 @@ from pydantic_core import from_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving.errors import RequestError
-from sirocco_serving.middleware.allowlist import generates
-from sirocco_serving.request_state import set_asked
+from sirocco_serving.request.paths import generates
+from sirocco_serving.request.state import set_asked
 
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving.config import DrainSettings
 from sirocco_serving.errors import RequestError
-from sirocco_serving.middleware.allowlist import PROBES
+from sirocco_serving.request.paths import PROBES
 
 # Below vLLM's logger, whose level and format (text or JSON) hold for us too.
 logger = logging.getLogger("vllm.sirocco")

@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sirocco_serving.keys import KeyRing
-from sirocco_serving.request_state import set_identity
+from sirocco_serving.request.state import set_identity
 
 _SCHEME = b"bearer "
 

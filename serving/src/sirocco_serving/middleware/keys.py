@@ -3,8 +3,8 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sirocco_serving.errors import RequestError
-from sirocco_serving.middleware.allowlist import HEALTH, METRICS
-from sirocco_serving.request_state import identity
+from sirocco_serving.request.paths import HEALTH, METRICS
+from sirocco_serving.request.state import identity
 
 
 class Keys:

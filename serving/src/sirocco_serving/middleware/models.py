@@ -3,8 +3,8 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sirocco_serving.errors import RequestError
-from sirocco_serving.middleware.allowlist import generates
-from sirocco_serving.request_state import asked, identity
+from sirocco_serving.request.paths import generates
+from sirocco_serving.request.state import asked, identity
 
 
 class Models:

@@ -6,8 +6,9 @@ from sirocco_serving import metrics
 from sirocco_serving.config import LimitSettings
 from sirocco_serving.errors import RequestError
 from sirocco_serving.prompt_filter import PromptFilter
-from sirocco_serving.request_limits import check, prompt_field
-from sirocco_serving.request_state import asked
+from sirocco_serving.request.paths import prompt_field
+from sirocco_serving.request.state import asked
+from sirocco_serving.request_limits import check
 
 
 class Policy:

@@ -14,8 +14,8 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving.errors import RequestError
-from sirocco_serving.middleware.allowlist import generates
-from sirocco_serving.request_state import identity, usage
+from sirocco_serving.request.paths import generates
+from sirocco_serving.request.state import identity, usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving.foreign_errors import reworded
-from sirocco_serving.middleware.allowlist import PATHS
-from sirocco_serving.request_state import asked, refused
+from sirocco_serving.request.paths import PATHS
+from sirocco_serving.request.state import asked, refused
 
 logger = logging.getLogger("vllm.sirocco")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sirocco_serving.middleware.allowlist import generates
-from sirocco_serving.request_state import set_usage, usage
+from sirocco_serving.request.paths import generates
+from sirocco_serving.request.state import set_usage, usage
 
 
 class Tokens:

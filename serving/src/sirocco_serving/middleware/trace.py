@@ -15,8 +15,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving.config import TracingSettings
-from sirocco_serving.middleware.allowlist import PATHS, PROBES
-from sirocco_serving.request_state import identity, queue_seconds, refused, usage
+from sirocco_serving.request.paths import PATHS, PROBES
+from sirocco_serving.request.state import identity, queue_seconds, refused, usage
 
 _CONTEXT = (b"traceparent", b"tracestate")
 # Where the SDK tells that spans could not be sent, ours or vLLM's own in the same process.

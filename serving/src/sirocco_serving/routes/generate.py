@@ -22,8 +22,8 @@ from sirocco_serving.answers import (
 from sirocco_serving.config import settings
 from sirocco_serving.errors import RequestError
 from sirocco_serving.generation import Delta, Engine
-from sirocco_serving.request_limits import prompt_field
-from sirocco_serving.request_state import Usage, asked, set_refused, set_usage
+from sirocco_serving.request.paths import prompt_field
+from sirocco_serving.request.state import Usage, asked, set_refused, set_usage
 from sirocco_serving.routes.disconnect import EventStream, unless_disconnected
 from sirocco_serving.sampling import BatchRequest, GenerateRequest, Sampling, parse
 
