@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self, TypeVar, overload
 
 from pydantic import ValidationError
 
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.generation import Conversation, Delta
 from sirocco_serving.sampling import Sampling
 

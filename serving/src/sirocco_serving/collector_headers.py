@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from sirocco_serving.errors import StartupError
+from sirocco_serving.errors.startup_error import StartupError
 
 VARIABLES = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 # What the exporters take, https://opentelemetry.io/docs/specs/otel/protocol/exporter/, and gRPC can send.

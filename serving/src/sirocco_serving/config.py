@@ -15,7 +15,7 @@ import regex
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from sirocco_serving.errors import StartupError
+from sirocco_serving.errors.startup_error import StartupError
 
 PATH_VARIABLE = "SIROCCO_SERVING_CONFIG"
 # Days and terabytes: above these a number is a slip, not a wish.

@@ -9,7 +9,7 @@ import vllm.exceptions  # type: ignore[import-not-found]
 from vllm import SamplingParams
 from vllm.sampling_params import RequestOutputKind  # type: ignore[import-not-found]
 
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.generation import Conversation, Delta
 from sirocco_serving.sampling import Sampling
 

@@ -17,7 +17,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sirocco_serving.config import AccessSettings, Name
-from sirocco_serving.errors import StartupError
+from sirocco_serving.errors.startup_error import StartupError
 from sirocco_serving.request.state import Identity
 
 logger = logging.getLogger("vllm.sirocco")

@@ -8,7 +8,8 @@ from starlette.datastructures import State
 
 from sirocco_serving.config import settings
 from sirocco_serving.engine_limits import hold_to_limits
-from sirocco_serving.errors import RequestError, StartupError
+from sirocco_serving.errors.request_error import RequestError
+from sirocco_serving.errors.startup_error import StartupError
 from sirocco_serving.generation import Engine
 from sirocco_serving.routes import description, generate, health
 from sirocco_serving.sampling import Sampling

@@ -11,7 +11,7 @@ from typing import Any
 import regex
 
 from sirocco_serving.config import DeniedPattern
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 
 logger = logging.getLogger("vllm.sirocco")
 

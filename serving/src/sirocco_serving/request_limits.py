@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sirocco_serving.config import LimitSettings
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 
 # Where the routes of the contract say how many tokens to generate at most.
 _NEW_TOKENS = ("max_tokens", "max_completion_tokens", "min_tokens")

@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from sirocco_serving.config import Settings
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 
 
 def _whole(value: object) -> object:

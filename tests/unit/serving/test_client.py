@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sirocco_serving.client import ChatEngine, VLLMClient
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.generation import Conversation, Delta
 from sirocco_serving.sampling import Sampling
 from tests.waiting import eventually

@@ -7,7 +7,7 @@ import pytest
 
 from sirocco_serving.config import LimitSettings
 from sirocco_serving.engine_limits import hold_to_limits
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 
 
 class Client:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 import pytest
 from fastapi import FastAPI
 
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.generation import Delta
 from sirocco_serving.plugin import SiroccoEndpoints
 from sirocco_serving.request.state import Usage, refused, set_asked, usage

@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp
 
 from sirocco_serving import request_log
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.middleware.observe import Observe
 from sirocco_serving.middleware.tokens import Tokens
 from sirocco_serving.request.state import (

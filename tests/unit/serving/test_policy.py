@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from sirocco_serving.config import DeniedPattern, LimitSettings
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.middleware.policy import Policy
 from sirocco_serving.prompt_filter import PromptFilter
 from sirocco_serving.request.state import refused, set_asked

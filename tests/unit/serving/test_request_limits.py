@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sirocco_serving.config import LimitSettings
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.request_limits import check
 
 LIMITS = LimitSettings(prompts=4, prompt_tokens=8, new_tokens=100)

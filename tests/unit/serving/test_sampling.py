@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sirocco_serving.config import GenerationSettings, LimitSettings, Settings
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.sampling import BatchRequest, GenerateRequest, parse
 
 DEFAULTS = Settings()

@@ -24,7 +24,7 @@ from opentelemetry.trace import StatusCode
 from starlette.types import ASGIApp
 
 from sirocco_serving.config import Settings, TracingSettings
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.middleware.observe import Observe
 from sirocco_serving.middleware.stack import layers
 from sirocco_serving.middleware.trace import Trace, provider

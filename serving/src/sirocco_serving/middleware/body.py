@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pydantic_core import from_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.request.paths import generates
 from sirocco_serving.request.state import set_asked
 

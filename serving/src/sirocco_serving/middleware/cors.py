@@ -7,7 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Send
 
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 
 METHODS = ("GET", "POST")
 # What a browser hides from a page unless it is named.

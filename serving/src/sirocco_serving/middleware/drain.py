@@ -17,7 +17,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving.config import DrainSettings
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.request.paths import PROBES
 
 # Below vLLM's logger, whose level and format (text or JSON) hold for us too.

@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sirocco_serving.errors import startup_message
+from sirocco_serving.errors.startup_error import startup_message
 
 MISSING = startup_message(
     "plugin",

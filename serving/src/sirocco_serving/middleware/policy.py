@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sirocco_serving import metrics
 from sirocco_serving.config import LimitSettings
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.prompt_filter import PromptFilter
 from sirocco_serving.request.paths import prompt_field
 from sirocco_serving.request.state import asked

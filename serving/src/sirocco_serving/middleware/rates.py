@@ -13,7 +13,7 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.request.paths import generates
 from sirocco_serving.request.state import identity, usage
 

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sirocco_serving.answer_cache import AnswerCache
 from sirocco_serving.config import Settings, settings
+from sirocco_serving.errors.error_format import ErrorFormat
 from sirocco_serving.keys import open_keys
 from sirocco_serving.middleware.admission import Admission
 from sirocco_serving.middleware.allowlist import Allowlist
@@ -20,7 +21,6 @@ from sirocco_serving.middleware.observe import Observe
 from sirocco_serving.middleware.plugged import Plugged
 from sirocco_serving.middleware.policy import Policy
 from sirocco_serving.middleware.rates import Rates
-from sirocco_serving.middleware.shape import Shape
 from sirocco_serving.middleware.tokens import Tokens
 from sirocco_serving.prompt_filter import PromptFilter, installed_checks
 
@@ -44,7 +44,7 @@ def layers(settings: Settings) -> list[Layer]:
     if access.allowed_origins:
         found.append(lambda app: Cors(app, access.allowed_origins))
     # Outside all that may fail, so that whatever fails is told in the one shape.
-    found.append(Shape)
+    found.append(ErrorFormat)
     # Waits for whatever is answered further in.
     found.append(lambda app: Drain(app, settings.drain))
     # Before the allowlist, since the internal key opens vLLM's own routes.

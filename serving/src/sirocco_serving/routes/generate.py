@@ -20,7 +20,7 @@ from sirocco_serving.answers import (
     StreamUsage,
 )
 from sirocco_serving.config import settings
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.generation import Delta, Engine
 from sirocco_serving.request.paths import prompt_field
 from sirocco_serving.request.state import Usage, asked, set_refused, set_usage

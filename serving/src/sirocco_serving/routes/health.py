@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from sirocco_serving.answers import Health
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.generation import Engine
 
 router = APIRouter()

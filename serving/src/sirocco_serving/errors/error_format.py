@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sirocco_serving.foreign_errors import reworded
+from sirocco_serving.errors.vllm_errors import reworded
 from sirocco_serving.request.paths import PATHS
 from sirocco_serving.request.state import asked, refused
 
@@ -16,7 +16,7 @@ logger = logging.getLogger("vllm.sirocco")
 _MOST_BYTES = 256 * 1024
 
 
-class Shape:
+class ErrorFormat:
     """Holds an answer with an error status back until it is whole, and sends it in our shape.
 
     Our own modules' errors have it already; vLLM's own routes, open to the internal key, stay vLLM's.

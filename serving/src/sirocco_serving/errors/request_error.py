@@ -1,4 +1,4 @@
-"""The one shape of an error answer, OpenAI's, and the one way to refuse to start."""
+"""The one shape of an error answer, OpenAI's."""
 
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
@@ -58,18 +58,3 @@ class RequestError(Exception):
     def body(self) -> dict[str, dict[str, str | None]]:
         """OpenAI's error object."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
-
-
-def startup_message(code: str, sentence: str) -> str:
-    """The line that tells why the server does not start."""
-    return f"sirocco serving: {code}: {sentence}"
-
-
-class StartupError(SystemExit):
-    """Ends the process with one line on stderr, `sirocco serving: CODE: SENTENCE`, and exit status 1.
-
-    It is a SystemExit since vLLM goes on without a plugin that raises an ordinary exception.
-    """
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(startup_message(code, sentence))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from sirocco_serving.errors import RequestError
-from sirocco_serving.foreign_errors import reworded
-from sirocco_serving.middleware.shape import Shape
+from sirocco_serving.errors.error_format import ErrorFormat
+from sirocco_serving.errors.request_error import RequestError
+from sirocco_serving.errors.vllm_errors import reworded
 from sirocco_serving.request.state import refused
 from tests.unit.serving.asgi import Exchange, exchange
 
@@ -116,7 +116,7 @@ def app(status: int, *parts: bytes, headers: tuple[tuple[bytes, bytes], ...] = (
 
 def ask(inner: Any, path: str = "/v1/completions") -> Exchange:
     made = exchange(path)
-    asyncio.run(made.through(Shape(inner)))
+    asyncio.run(made.through(ErrorFormat(inner)))
     return made
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sirocco_serving.errors import RequestError
+from sirocco_serving.errors.request_error import RequestError
 
 _CODES = {
     404: "not_found",

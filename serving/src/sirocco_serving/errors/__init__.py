@@ -1,0 +1,1 @@
+"""Errors: of one request, of vLLM, and of a start."""
