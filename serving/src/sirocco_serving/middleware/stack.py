@@ -17,12 +17,12 @@ from sirocco_serving.middleware.drain import Drain
 from sirocco_serving.middleware.identify import Identify
 from sirocco_serving.middleware.keys import Keys
 from sirocco_serving.middleware.models import Models
-from sirocco_serving.middleware.observe import Observe
 from sirocco_serving.middleware.plugged import Plugged
 from sirocco_serving.middleware.policy import Policy
 from sirocco_serving.middleware.rates import Rates
-from sirocco_serving.middleware.tokens import Tokens
 from sirocco_serving.prompt_filter import PromptFilter, installed_checks
+from sirocco_serving.telemetry.observe import Observe
+from sirocco_serving.telemetry.token_usage import TokenUsage
 
 Layer = Callable[[ASGIApp], ASGIApp]
 
@@ -34,7 +34,7 @@ def layers(settings: Settings) -> list[Layer]:
     # Outermost: what it hands on as the trace is the id in the log, too.
     if settings.tracing is not None:
         # Only here: it costs a second of a start.
-        from sirocco_serving.middleware.trace import Trace, provider
+        from sirocco_serving.telemetry.trace import Trace, provider
 
         spans = provider(settings.tracing, settings.model)
         found.append(lambda app: Trace(app, spans))
@@ -73,7 +73,7 @@ def layers(settings: Settings) -> list[Layer]:
         found.append(lambda app: Admission(app, places, limits.queue, limits.queue_seconds))
     found.append(Plugged)
     # Next to vLLM, whose count it reads.
-    found.append(Tokens)
+    found.append(TokenUsage)
     return found
 
 

@@ -7,8 +7,8 @@ import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
 from sirocco_serving import preflight
-from sirocco_serving.collector_headers import VARIABLES, check_headers
 from sirocco_serving.errors.startup_error import StartupError
+from sirocco_serving.telemetry.collector_headers import VARIABLES, check_headers
 
 FINE = (
     "",

@@ -12,10 +12,7 @@ from prometheus_client import REGISTRY
 from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp
 
-from sirocco_serving import request_log
 from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.middleware.observe import Observe
-from sirocco_serving.middleware.tokens import Tokens
 from sirocco_serving.request.state import (
     Identity,
     Usage,
@@ -25,7 +22,10 @@ from sirocco_serving.request.state import (
     set_usage,
     usage,
 )
-from sirocco_serving.trace_context import trace_id
+from sirocco_serving.telemetry import request_log
+from sirocco_serving.telemetry.observe import Observe
+from sirocco_serving.telemetry.token_usage import TokenUsage
+from sirocco_serving.telemetry.trace_context import trace_id
 from tests.unit.serving.asgi import Exchange, answering, exchange
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -173,7 +173,7 @@ def test_a_wrong_traceparent_gets_a_new_id(value: bytes) -> None:
 def tokens_of(app: ASGIApp, path: str = "/v1/completions") -> Usage | None:
     made = exchange(path)
     made.scope["state"] = {}
-    asyncio.run(Tokens(app)(made.scope, made.receive, made.send))
+    asyncio.run(TokenUsage(app)(made.scope, made.receive, made.send))
     return usage(made.scope)
 
 

@@ -9,7 +9,7 @@ from sirocco_serving.request.paths import generates
 from sirocco_serving.request.state import set_usage, usage
 
 
-class Tokens:
+class TokenUsage:
     """Takes vLLM's own count, which it leaves in the request's state at the end of an answer, streams too.
 
     Of a stream that was cut short only the events are known: about one a token.

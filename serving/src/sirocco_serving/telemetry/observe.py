@@ -5,10 +5,10 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sirocco_serving import metrics, request_log
 from sirocco_serving.request.paths import PATHS, PROBES
 from sirocco_serving.request.state import asked, cached, identity, queue_seconds, refused, usage
-from sirocco_serving.trace_context import trace_id
+from sirocco_serving.telemetry import metrics, request_log
+from sirocco_serving.telemetry.trace_context import trace_id
 
 # Nginx's number for a client that left before the answer began.
 CLIENT_LEFT = 499
