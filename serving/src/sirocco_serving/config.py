@@ -108,7 +108,7 @@ class DeniedPattern(_Section):
 class AccessSettings(_Section):
     """Who may ask, and what for."""
 
-    # A file a key; see `sirocco_serving.keys`.
+    # A file a key; see `sirocco_serving.access.keys`.
     keys_folder: AbsolutePath | None = None
     # A file that holds one key, which alone opens `/metrics` (with keys on) and vLLM's own routes.
     internal_key_file: AbsolutePath | None = None

@@ -4,8 +4,8 @@ import logging
 import os
 from pathlib import Path
 
+from sirocco_serving.access.keys import open_keys
 from sirocco_serving.config import settings
-from sirocco_serving.keys import open_keys
 from sirocco_serving.telemetry.collector_headers import check_headers
 
 # The kubelet shows this file's text as the container's termination message, else the log's end, where the

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from starlette.types import ASGIApp
 
 from sirocco_serving.config import Settings
-from sirocco_serving.middleware.stack import layers
-from tests.unit.serving.asgi import Exchange, answering, exchange
+from sirocco_serving.middleware.stack import Stack, layers
+from tests.unit.serving.asgi import Exchange, answering, call, exchange
 
 KEY = f"sk-sirocco-{'alice':x<43}"
 INTERNAL = f"sk-sirocco-{'internal':x<43}"
@@ -75,7 +76,7 @@ def code(answer: Exchange) -> object:
 
 
 def test_what_is_off_is_not_in_the_stack() -> None:
-    off = {"Cors", "Identify", "Keys", "Rates", "Models", "Admission", "Cache"}
+    off = {"Cors", "Identify", "RequireKey", "RateLimit", "AllowedModels", "Admission", "Cache"}
     assert off.isdisjoint(names(stacked(Settings())))
 
 
@@ -155,3 +156,15 @@ def test_a_key_opens_its_models_alone(build: Callable[..., ASGIApp]) -> None:
     stack = build(fields={"models": ["small"]})
     asked = [ask(stack, "/v1/completions", BEARER, b'{"model": "%s"}' % name) for name in (b"small", b"big")]
     assert [answer.status for answer in asked] == [200, 403]
+
+
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_the_stack_puts_all_of_them_around_the_app() -> None:
+    stack = Stack(answering())
+    before = sample("sirocco_serving_requests_total", route="other", status="404", key="")
+    assert asyncio.run(call(stack, "/tokenize")).status == 404
+    assert asyncio.run(call(stack, "/generate", b"{}")).text == "inner"
+    assert sample("sirocco_serving_requests_total", route="other", status="404", key="") == before + 1

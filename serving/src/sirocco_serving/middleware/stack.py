@@ -4,22 +4,22 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sirocco_serving.access.allowed_models import AllowedModels
+from sirocco_serving.access.allowlist import Allowlist
+from sirocco_serving.access.cors import Cors
+from sirocco_serving.access.identify import Identify
+from sirocco_serving.access.keys import open_keys
+from sirocco_serving.access.rate_limit import RateLimit
+from sirocco_serving.access.require_key import RequireKey
 from sirocco_serving.answer_cache import AnswerCache
 from sirocco_serving.config import Settings, settings
 from sirocco_serving.errors.error_format import ErrorFormat
-from sirocco_serving.keys import open_keys
 from sirocco_serving.middleware.admission import Admission
-from sirocco_serving.middleware.allowlist import Allowlist
 from sirocco_serving.middleware.body import Body
 from sirocco_serving.middleware.cache import Cache
-from sirocco_serving.middleware.cors import Cors
 from sirocco_serving.middleware.drain import Drain
-from sirocco_serving.middleware.identify import Identify
-from sirocco_serving.middleware.keys import Keys
-from sirocco_serving.middleware.models import Models
 from sirocco_serving.middleware.plugged import Plugged
 from sirocco_serving.middleware.policy import Policy
-from sirocco_serving.middleware.rates import Rates
 from sirocco_serving.prompt_filter import PromptFilter, installed_checks
 from sirocco_serving.telemetry.observe import Observe
 from sirocco_serving.telemetry.token_usage import TokenUsage
@@ -54,13 +54,13 @@ def layers(settings: Settings) -> list[Layer]:
     found.append(Allowlist)
     # Before the body is read: strangers cost a header, no memory.
     if access.keys_folder is not None:
-        found.append(Keys)
+        found.append(RequireKey)
         # Before the body is read, too; after the key, whose rate it is.
-        found.append(Rates)
+        found.append(RateLimit)
     # Before all that looks into the body, and before a place is taken: a slow sender holds none.
     found.append(lambda app: Body(app, limits.body_bytes))
     if access.keys_folder is not None:
-        found.append(Models)
+        found.append(AllowedModels)
     # Before a place is taken: what is refused by its text alone never waits.
     prompt_filter = PromptFilter(access.denied_patterns, installed_checks())
     found.append(lambda app: Policy(app, limits, prompt_filter))

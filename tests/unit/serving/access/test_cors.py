@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from sirocco_serving.middleware.cors import Cors
+from sirocco_serving.access.cors import Cors
 from tests.unit.serving.asgi import Exchange, answering, call
 
 HERE, THERE = "https://app.example", "https://other.example"

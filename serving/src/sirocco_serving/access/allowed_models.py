@@ -7,7 +7,7 @@ from sirocco_serving.request.paths import generates
 from sirocco_serving.request.state import asked, identity
 
 
-class Models:
+class AllowedModels:
     """Answers 403 when the request's model is not among the key's."""
 
     def __init__(self, app: ASGIApp) -> None:

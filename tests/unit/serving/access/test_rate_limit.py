@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sirocco_serving.middleware.rates import Rates
+from sirocco_serving.access.rate_limit import RateLimit
 from sirocco_serving.request.state import Identity, set_identity, set_usage
 from tests.unit.serving.asgi import Exchange, answering, exchange
 
@@ -39,7 +39,7 @@ def using(prompt_tokens: int, completion_tokens: int) -> Any:
     return app
 
 
-async def ask(rates: Rates, who: Identity | None, path: str = "/generate") -> Exchange:
+async def ask(rates: RateLimit, who: Identity | None, path: str = "/generate") -> Exchange:
     made = exchange(path)
     if who is not None:
         set_identity(made.scope, who)
@@ -60,7 +60,7 @@ def code(answer: Exchange) -> object:
 
 def test_requests_beyond_the_rate_are_429_until_the_minute_is_over(clock: Clock) -> None:
     async def scenario() -> None:
-        rates, alice = Rates(answering()), Identity("alice", requests_per_minute=2)
+        rates, alice = RateLimit(answering()), Identity("alice", requests_per_minute=2)
         assert [(await ask(rates, alice)).status for _ in range(2)] == [200, 200]
         clock.now += 20
         refused = await ask(rates, alice)
@@ -76,7 +76,7 @@ def test_requests_beyond_the_rate_are_429_until_the_minute_is_over(clock: Clock)
 
 def test_tokens_are_charged_after_the_answer(clock: Clock) -> None:
     async def scenario() -> None:
-        rates, alice = Rates(using(7, 4)), Identity("alice", tokens_per_minute=20)
+        rates, alice = RateLimit(using(7, 4)), Identity("alice", tokens_per_minute=20)
         assert [(await ask(rates, alice)).status for _ in range(2)] == [200, 200]
         clock.now += 15
         refused = await ask(rates, alice)
@@ -94,7 +94,7 @@ def test_a_request_that_fails_is_charged_for_what_it_used() -> None:
             set_usage(scope, 5, 5)
             raise RuntimeError
 
-        rates, alice = Rates(app), Identity("alice", tokens_per_minute=10)
+        rates, alice = RateLimit(app), Identity("alice", tokens_per_minute=10)
         with pytest.raises(RuntimeError):
             await ask(rates, alice)
         assert (await ask(rates, alice)).status == 429
@@ -104,7 +104,7 @@ def test_a_request_that_fails_is_charged_for_what_it_used() -> None:
 
 def test_an_answer_without_tokens_begins_no_minute(clock: Clock) -> None:
     async def scenario() -> None:
-        rates, alice = Rates(using(0, 0)), Identity("alice", tokens_per_minute=20)
+        rates, alice = RateLimit(using(0, 0)), Identity("alice", tokens_per_minute=20)
         await ask(rates, alice)
         assert (await ask(rates, alice)).headers["x-ratelimit-reset-tokens"] == "0s"
 
@@ -114,7 +114,7 @@ def test_an_answer_without_tokens_begins_no_minute(clock: Clock) -> None:
 def test_a_refusal_for_tokens_is_not_counted_as_a_request(clock: Clock) -> None:
     async def scenario() -> None:
         alice = Identity("alice", requests_per_minute=3, tokens_per_minute=5)
-        rates = Rates(using(5, 0))
+        rates = RateLimit(using(5, 0))
         answers = [await ask(rates, alice) for _ in range(4)]
         assert [answer.status for answer in answers] == [200, 429, 429, 429]
         assert {answer.headers["x-ratelimit-remaining-requests"] for answer in answers} == {"2"}
@@ -125,7 +125,7 @@ def test_a_refusal_for_tokens_is_not_counted_as_a_request(clock: Clock) -> None:
 def test_answers_say_what_is_left(clock: Clock) -> None:
     async def scenario() -> None:
         alice = Identity("alice", requests_per_minute=10, tokens_per_minute=100)
-        rates = Rates(using(20, 10))
+        rates = RateLimit(using(20, 10))
         await ask(rates, alice)
         clock.now += 10
         headers = (await ask(rates, alice)).headers
@@ -143,7 +143,7 @@ def test_answers_say_what_is_left(clock: Clock) -> None:
 
 def test_one_keys_use_is_not_anothers() -> None:
     async def scenario() -> None:
-        rates = Rates(answering())
+        rates = RateLimit(answering())
         alice, bob = (Identity(name, requests_per_minute=1) for name in ("alice", "bob"))
         assert [(await ask(rates, who)).status for who in (alice, bob, alice)] == [200, 200, 429]
 
@@ -152,7 +152,7 @@ def test_one_keys_use_is_not_anothers() -> None:
 
 def test_a_changed_rate_holds_at_once() -> None:
     async def scenario() -> None:
-        rates = Rates(answering())
+        rates = RateLimit(answering())
         await ask(rates, Identity("alice", requests_per_minute=1))
         assert (await ask(rates, Identity("alice", requests_per_minute=2))).status == 200
 
@@ -169,7 +169,7 @@ def test_a_changed_rate_holds_at_once() -> None:
 )
 def test_what_has_no_limit_is_left_alone(who: Identity | None, path: str) -> None:
     async def scenario() -> None:
-        rates = Rates(answering())
+        rates = RateLimit(answering())
         answers = [await ask(rates, who, path) for _ in range(5)]
         assert [(answer.status, answer.headers) for answer in answers] == [(200, {})] * 5
 
@@ -178,7 +178,7 @@ def test_what_has_no_limit_is_left_alone(who: Identity | None, path: str) -> Non
 
 def test_nothing_is_kept_of_keys_that_stay_away(clock: Clock) -> None:
     async def scenario() -> None:
-        rates = Rates(answering())
+        rates = RateLimit(answering())
         for number in range(100):
             await ask(rates, Identity(f"key-{number}", requests_per_minute=10))
         clock.now += 61

@@ -7,7 +7,7 @@ from sirocco_serving.request.paths import HEALTH, METRICS
 from sirocco_serving.request.state import identity
 
 
-class Keys:
+class RequireKey:
     """Answers 401 without a valid key and 403 for a user's key on `/metrics`; probes need none."""
 
     def __init__(self, app: ASGIApp) -> None:

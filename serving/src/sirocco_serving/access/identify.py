@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sirocco_serving.keys import KeyRing
+from sirocco_serving.access.keys import KeyRing
 from sirocco_serving.request.state import set_identity
 
 _SCHEME = b"bearer "

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp
 
+from sirocco_serving.access.allowed_models import AllowedModels
+from sirocco_serving.access.allowlist import Allowlist
+from sirocco_serving.access.identify import Identify
+from sirocco_serving.access.keys import KeyRing, open_keys, parse_entry
+from sirocco_serving.access.require_key import RequireKey
 from sirocco_serving.config import AccessSettings
-from sirocco_serving.keys import KeyRing, open_keys, parse_entry
-from sirocco_serving.middleware.allowlist import Allowlist
 from sirocco_serving.middleware.body import Body
-from sirocco_serving.middleware.identify import Identify
-from sirocco_serving.middleware.keys import Keys
-from sirocco_serving.middleware.models import Models
 from sirocco_serving.request.paths import HEALTH
 from sirocco_serving.request.state import Identity
 from tests.unit.serving.asgi import Exchange, answering, exchange
@@ -195,7 +195,7 @@ def test_settings_without_keys_open_none() -> None:
 
 def guarded(ring: KeyRing, app: ASGIApp | None = None) -> ASGIApp:
     """The layers that keys are about, in the stack's order."""
-    return Identify(Allowlist(Keys(Body(Models(app or answering()), 1000))), ring)
+    return Identify(Allowlist(RequireKey(Body(AllowedModels(app or answering()), 1000))), ring)
 
 
 def ask(

@@ -27,7 +27,7 @@ class _Rate:
     item: RateLimitItemPerMinute
 
 
-class Rates:
+class RateLimit:
     """Answers 429 when a key has used up a minute's share; answers to limited keys say what is left.
 
     A request is let in while tokens are left, since its own are only known at its end: the last one may use
