@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sirocco_serving.config import LimitSettings
-from sirocco_serving.request_limits import too_long
+from sirocco_serving.limits.request_limits import too_long
 
 # What holds a rendered prompt's tokens, or the vectors in their place.
 _TOKENS = ("prompt_token_ids", "prompt_embeds")

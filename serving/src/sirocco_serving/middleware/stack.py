@@ -14,13 +14,13 @@ from sirocco_serving.access.require_key import RequireKey
 from sirocco_serving.answer_cache import AnswerCache
 from sirocco_serving.config import Settings, settings
 from sirocco_serving.errors.error_format import ErrorFormat
+from sirocco_serving.limits.body import Body
+from sirocco_serving.limits.policy import Policy
+from sirocco_serving.limits.prompt_filter import PromptFilter, installed_checks
 from sirocco_serving.middleware.admission import Admission
-from sirocco_serving.middleware.body import Body
 from sirocco_serving.middleware.cache import Cache
 from sirocco_serving.middleware.drain import Drain
 from sirocco_serving.middleware.plugged import Plugged
-from sirocco_serving.middleware.policy import Policy
-from sirocco_serving.prompt_filter import PromptFilter, installed_checks
 from sirocco_serving.telemetry.observe import Observe
 from sirocco_serving.telemetry.token_usage import TokenUsage
 

@@ -19,7 +19,7 @@ from sirocco_serving.access.identify import Identify
 from sirocco_serving.access.keys import KeyRing, open_keys, parse_entry
 from sirocco_serving.access.require_key import RequireKey
 from sirocco_serving.config import AccessSettings
-from sirocco_serving.middleware.body import Body
+from sirocco_serving.limits.body import Body
 from sirocco_serving.request.paths import HEALTH
 from sirocco_serving.request.state import Identity
 from tests.unit.serving.asgi import Exchange, answering, exchange

@@ -4,10 +4,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sirocco_serving.config import LimitSettings
 from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.prompt_filter import PromptFilter
+from sirocco_serving.limits.prompt_filter import PromptFilter
+from sirocco_serving.limits.request_limits import check
 from sirocco_serving.request.paths import prompt_field
 from sirocco_serving.request.state import asked
-from sirocco_serving.request_limits import check
 from sirocco_serving.telemetry import metrics
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
-from sirocco_serving.middleware.body import Body
+from sirocco_serving.limits.body import Body
 from sirocco_serving.request.state import asked
 from tests.unit.serving.asgi import answering, call, exchange
 

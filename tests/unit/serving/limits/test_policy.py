@@ -10,8 +10,8 @@ from prometheus_client import REGISTRY
 
 from sirocco_serving.config import DeniedPattern, LimitSettings
 from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.middleware.policy import Policy
-from sirocco_serving.prompt_filter import PromptFilter
+from sirocco_serving.limits.policy import Policy
+from sirocco_serving.limits.prompt_filter import PromptFilter
 from sirocco_serving.request.state import refused, set_asked
 from tests.unit.serving.asgi import Exchange, answering, exchange
 

@@ -6,7 +6,7 @@ import pytest
 
 from sirocco_serving.config import LimitSettings
 from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.request_limits import check
+from sirocco_serving.limits.request_limits import check
 
 LIMITS = LimitSettings(prompts=4, prompt_tokens=8, new_tokens=100)
 
