@@ -11,14 +11,14 @@ from sirocco_serving.access.identify import Identify
 from sirocco_serving.access.keys import open_keys
 from sirocco_serving.access.rate_limit import RateLimit
 from sirocco_serving.access.require_key import RequireKey
-from sirocco_serving.answer_cache import AnswerCache
+from sirocco_serving.admission.layer import Admission
+from sirocco_serving.cache.answer_cache import AnswerCache
+from sirocco_serving.cache.layer import Cache
 from sirocco_serving.config import Settings, settings
 from sirocco_serving.errors.error_format import ErrorFormat
 from sirocco_serving.limits.body import Body
 from sirocco_serving.limits.policy import Policy
 from sirocco_serving.limits.prompt_filter import PromptFilter, installed_checks
-from sirocco_serving.middleware.admission import Admission
-from sirocco_serving.middleware.cache import Cache
 from sirocco_serving.middleware.drain import Drain
 from sirocco_serving.middleware.plugged import Plugged
 from sirocco_serving.telemetry.observe import Observe

@@ -8,8 +8,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sirocco_serving.admission.gate import Gate, GateFullError, Ticket
 from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.gate import Gate, GateFullError, Ticket
 from sirocco_serving.request.paths import generates
 from sirocco_serving.request.state import identity, set_queue_seconds
 from sirocco_serving.telemetry import metrics

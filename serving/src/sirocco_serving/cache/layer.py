@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sirocco_serving.answer_cache import Answer, AnswerCache, deterministic, fingerprint
+from sirocco_serving.cache.answer_cache import Answer, AnswerCache, deterministic, fingerprint
 from sirocco_serving.request.state import asked, identity, set_cached
 from sirocco_serving.telemetry import metrics
 

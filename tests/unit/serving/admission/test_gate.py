@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sirocco_serving.gate import Gate, GateFullError, Ticket
+from sirocco_serving.admission.gate import Gate, GateFullError, Ticket
 
 
 class Clock:

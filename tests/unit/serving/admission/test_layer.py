@@ -6,7 +6,7 @@ from typing import Any
 
 from prometheus_client import REGISTRY
 
-from sirocco_serving.middleware.admission import Admission
+from sirocco_serving.admission.layer import Admission
 from sirocco_serving.request.state import Identity, queue_seconds, set_identity
 from tests.unit.serving.asgi import DEADLINE, Exchange, eventually, exchange, run
 
