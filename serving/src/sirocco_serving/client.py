@@ -8,28 +8,18 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import aclosing, suppress
-from typing import Any, Protocol, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 from pydantic import ValidationError
 
+from sirocco_serving.engine.protocol import ChatEngine, Conversation, Delta
+from sirocco_serving.engine.sampling import Sampling
 from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.generation import Conversation, Delta
-from sirocco_serving.sampling import Sampling
 
 Value = TypeVar("Value")
 
 # What is cancelled ends within moments.
 END_SECONDS = 10.0
-
-
-class ChatEngine(Protocol):
-    """An engine that continues texts and answers conversations; `sirocco_serving.engine` has vLLM's."""
-
-    def generate(
-        self, prompt: str | Conversation, sampling: Sampling, trace_headers: Mapping[str, str]
-    ) -> AsyncGenerator[Delta, None]:
-        """Yields the deltas of one generation, as `sirocco_serving.generation.Engine` does."""
-        ...
 
 
 class VLLMClient:
@@ -130,7 +120,7 @@ class VLLMClient:
 
     async def _start(self, arguments: Mapping[str, Any]) -> tuple[ChatEngine, Callable[[], None]]:
         """An engine that lives in this event loop, and what ends it."""
-        from sirocco_serving.engine import VllmEngine, start_engine
+        from sirocco_serving.engine.vllm_engine import VllmEngine, start_engine
 
         client = start_engine(arguments)
         return VllmEngine(client), client.shutdown

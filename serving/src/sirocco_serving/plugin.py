@@ -7,12 +7,12 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 
 from sirocco_serving.config import settings
-from sirocco_serving.engine_limits import hold_to_limits
+from sirocco_serving.engine.guard import guard_client
+from sirocco_serving.engine.protocol import Engine
+from sirocco_serving.engine.sampling import Sampling
 from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.errors.startup_error import StartupError
-from sirocco_serving.generation import Engine
 from sirocco_serving.routes import description, generate, health
-from sirocco_serving.sampling import Sampling
 
 
 class SiroccoEndpoints:
@@ -34,11 +34,11 @@ class SiroccoEndpoints:
 
         Raises StartupError when the engine cannot.
         """
-        from sirocco_serving.engine import VllmEngine
+        from sirocco_serving.engine.vllm_engine import VllmEngine
 
         engine = VllmEngine(engine_client)
         await prove(engine)
-        hold_to_limits(engine_client, settings().limits)
+        guard_client(engine_client, settings().limits)
         state.sirocco_engine = engine
 
 

@@ -1,36 +1,13 @@
-"""The bodies of `POST /generate` and `POST /generate/batch`: prompts and sampling, with vLLM's ranges."""
+"""The bodies of `POST /generate` and `POST /generate/batch`."""
 
-from typing import Annotated, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from sirocco_serving.config import Settings
+from sirocco_serving.engine.sampling import Sampling, Text
 from sirocco_serving.errors.request_error import RequestError
-
-
-def _whole(value: object) -> object:
-    """JSON has one kind of number: 5.0 is as whole as 5."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Whole = Annotated[int, BeforeValidator(_whole)]
-Text = Annotated[str, Field(min_length=1)]
-
-
-class Sampling(BaseModel):
-    """How tokens are chosen; the ranges are those of vLLM's SamplingParams."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    temperature: float = Field(default=0.7, ge=0, le=2)
-    top_p: float = Field(default=0.95, gt=0, le=1)
-    # Above any model's length, below what overflows on the way to the engine.
-    max_tokens: Whole = Field(default=256, ge=1, le=2**31 - 1)
-    stop: Text | list[Text] = []
-    seed: Annotated[Whole, Field(ge=-(2**63), le=2**63 - 1)] | None = None
-    frequency_penalty: float = Field(default=0, ge=-2, le=2)
-    presence_penalty: float = Field(default=0, ge=-2, le=2)
 
 
 class BatchRequest(Sampling):

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 import pytest
 from fastapi import FastAPI
 
+from sirocco_serving.engine.protocol import Delta
+from sirocco_serving.engine.sampling import Sampling
 from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.generation import Delta
 from sirocco_serving.plugin import SiroccoEndpoints
 from sirocco_serving.request.state import Usage, refused, set_asked, usage
-from sirocco_serving.sampling import Sampling
 from tests.unit.serving.asgi import Exchange, call, exchange
 
 

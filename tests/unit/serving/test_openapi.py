@@ -29,12 +29,12 @@ from sirocco_serving.config import (
     LimitSettings,
     Settings,
 )
-from sirocco_serving.generation import Delta
+from sirocco_serving.engine.protocol import Delta
+from sirocco_serving.engine.sampling import Sampling
 from sirocco_serving.middleware.stack import layers
 from sirocco_serving.openapi import document
 from sirocco_serving.plugin import SiroccoEndpoints
 from sirocco_serving.routes import description, generate, health
-from sirocco_serving.sampling import Sampling
 from tests.unit.serving.asgi import Exchange, call
 
 EXAMPLES = 40

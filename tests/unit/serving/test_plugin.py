@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, Mapping
 
 import pytest
 
-from sirocco_serving.generation import Delta
+from sirocco_serving.engine.protocol import Delta
+from sirocco_serving.engine.sampling import Sampling
 from sirocco_serving.plugin import prove
-from sirocco_serving.sampling import Sampling
 
 
 class Engine:

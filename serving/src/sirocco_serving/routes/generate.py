@@ -20,12 +20,13 @@ from sirocco_serving.answers import (
     StreamUsage,
 )
 from sirocco_serving.config import settings
+from sirocco_serving.engine.protocol import Delta, Engine
+from sirocco_serving.engine.sampling import Sampling
 from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.generation import Delta, Engine
 from sirocco_serving.request.paths import prompt_field
 from sirocco_serving.request.state import Usage, asked, set_refused, set_usage
 from sirocco_serving.routes.disconnect import EventStream, unless_disconnected
-from sirocco_serving.sampling import BatchRequest, GenerateRequest, Sampling, parse
+from sirocco_serving.sampling import BatchRequest, GenerateRequest, parse
 
 router = APIRouter()
 

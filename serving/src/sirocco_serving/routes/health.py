@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from sirocco_serving.answers import Health
+from sirocco_serving.engine.protocol import Engine
 from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.generation import Engine
 
 router = APIRouter()
 

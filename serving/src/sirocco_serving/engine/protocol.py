@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sirocco_serving.sampling import Sampling
+from sirocco_serving.engine.sampling import Sampling
 
 # OpenAI's messages: each has a role and a content.
 Conversation = Sequence[Mapping[str, Any]]
@@ -24,7 +24,7 @@ class Delta:
 
 
 class Engine(Protocol):
-    """Generates text; `sirocco_serving.engine` has vLLM's."""
+    """Generates text; `sirocco_serving.engine.vllm_engine` has vLLM's."""
 
     def generate(
         self, prompt: str, sampling: Sampling, trace_headers: Mapping[str, str]
@@ -38,4 +38,14 @@ class Engine(Protocol):
 
     async def healthy(self) -> bool:
         """Whether the engine can still generate."""
+        ...
+
+
+class ChatEngine(Protocol):
+    """Generates text for prompts and for conversations; `sirocco_serving.engine.vllm_engine` has vLLM's."""
+
+    def generate(
+        self, prompt: str | Conversation, sampling: Sampling, trace_headers: Mapping[str, str]
+    ) -> AsyncGenerator[Delta, None]:
+        """Yields the deltas of one generation, as `Engine` does."""
         ...

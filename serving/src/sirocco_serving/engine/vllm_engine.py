@@ -9,9 +9,9 @@ import vllm.exceptions  # type: ignore[import-not-found]
 from vllm import SamplingParams
 from vllm.sampling_params import RequestOutputKind  # type: ignore[import-not-found]
 
-from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.generation import Conversation, Delta
-from sirocco_serving.sampling import Sampling
+from sirocco_serving.engine.guard import check_output, request_error
+from sirocco_serving.engine.protocol import Conversation, Delta
+from sirocco_serving.engine.sampling import Sampling
 
 # vLLM 0.26 raises ValueError for what 0.32 and later call a client's error.
 _CLIENT_ERRORS: tuple[type[Exception], ...] = (
@@ -46,28 +46,19 @@ class VllmEngine:
             outputs = self._client.generate(rendered, parameters, f"generate-{uuid.uuid4().hex}", **joined)
             async with aclosing(outputs):
                 async for output in outputs:
+                    check_output(output)
                     completion = output.outputs[0]
-                    if completion.finish_reason == "error":
-                        raise RequestError(500, "generation_failed", "The engine failed to generate.")
-                    # Set where VLLM_COMPUTE_NANS_IN_LOGITS is on.
-                    if getattr(getattr(output, "metrics", None), "is_corrupted", False):
-                        message = "The model's output was not a finite number; the answer would be noise."
-                        raise RequestError(500, "non_finite_result", message)
                     yield Delta(
                         text=completion.text,
                         tokens=len(completion.token_ids),
                         prompt_tokens=len(output.prompt_token_ids or ()),
                         finish_reason=completion.finish_reason,
                     )
-        except _CLIENT_ERRORS as error:
-            # Its first argument alone: vLLM may append the refused value to the text.
-            message = str(error.args[0]) if error.args else "vLLM refused the request."
-            raise RequestError(400, "invalid_request", message, param="prompt") from None
         except Exception as error:
-            status = int(getattr(error, "http_status", 500))
-            if status == 503:
-                raise RequestError(503, "overloaded", str(error), retry_after_seconds=1) from None
-            raise
+            problem = request_error(error, _CLIENT_ERRORS)
+            if problem is None:
+                raise
+            raise problem from None
 
     async def _rendered(self, prompt: str | Conversation) -> Any:
         """What the engine takes: the tokens of a text, or of a conversation in the model's chat template."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sirocco_serving.preflight import LONGEST, CauseKeeper
+from sirocco_serving.engine.crash_cause import LONGEST, CauseKeeper
 
 
 def die(logger: logging.Logger, message: str, cause: str) -> None:

@@ -11,7 +11,7 @@ MISSING = startup_message(
 )
 
 
-class Plugged:
+class RequirePlugin:
     """Refuses to start a server whose app lacks our endpoint plugin."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
-from sirocco_serving.middleware.plugged import Plugged
+from sirocco_serving.engine.require_plugin import RequirePlugin
 
 
 @pytest.mark.parametrize("plugged", [True, False])
@@ -25,7 +25,7 @@ def test_a_server_without_our_plugin_does_not_start(plugged: bool) -> None:
         sent.append(message)
 
     scope = {"type": "lifespan", "app": SimpleNamespace(state=state)}
-    asyncio.run(Plugged(app)(scope, receive, send))
+    asyncio.run(RequirePlugin(app)(scope, receive, send))
     if plugged:
         assert sent == [{"type": "lifespan.startup.complete"}]
     else:
