@@ -6,13 +6,14 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.datastructures import State
 
+from sirocco_serving import health
 from sirocco_serving.config import settings
 from sirocco_serving.engine.guard import guard_client
 from sirocco_serving.engine.protocol import Engine
 from sirocco_serving.engine.sampling import Sampling
-from sirocco_serving.errors.request_error import RequestError
+from sirocco_serving.errors.request_error import RequestError, answer_request_error
 from sirocco_serving.errors.startup_error import StartupError
-from sirocco_serving.routes import description, generate, health
+from sirocco_serving.generate import openapi, routes
 
 
 class SiroccoEndpoints:
@@ -23,11 +24,11 @@ class SiroccoEndpoints:
 
     def attach_router(self, app: FastAPI) -> None:
         """Adds our routes to vLLM's app."""
-        app.include_router(generate.router)
+        app.include_router(routes.router)
         app.include_router(health.router)
-        app.include_router(description.router)
+        app.include_router(openapi.router)
         # Vllm's routes call the engine that we hold to the limits.
-        app.add_exception_handler(RequestError, generate.answer_problem)
+        app.add_exception_handler(RequestError, answer_request_error)
 
     async def init_state(self, engine_client: Any, state: State, args: Namespace) -> None:
         """Generates one token before the socket listens: a pod that answers can generate.

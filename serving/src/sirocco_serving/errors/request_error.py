@@ -1,8 +1,10 @@
 """The one shape of an error answer, OpenAI's."""
 
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from sirocco_serving.request.paths import prompt_field
 from sirocco_serving.request.state import set_refused
 
 # OpenAI's names for the families of errors.
@@ -58,3 +60,13 @@ class RequestError(Exception):
     def body(self) -> dict[str, dict[str, str | None]]:
         """OpenAI's error object."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+
+async def answer_request_error(request: Request, error: Exception) -> Response:
+    """Answers a RequestError that a route raised, ours or vLLM's. Raises any other error again."""
+    if not isinstance(error, RequestError):
+        raise error
+    if error.param == "prompt":
+        error.param = prompt_field(request.scope["path"])
+    set_refused(request.scope, error.code)
+    return error.response()

@@ -7,7 +7,7 @@ import pytest
 
 from sirocco_serving.config import GenerationSettings, LimitSettings, Settings
 from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.sampling import BatchRequest, GenerateRequest, parse
+from sirocco_serving.generate.requests import BatchRequest, GenerateRequest, parse
 
 DEFAULTS = Settings()
 

@@ -10,23 +10,22 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from sirocco_serving.answers import (
+from sirocco_serving.config import settings
+from sirocco_serving.engine.protocol import Delta, Engine
+from sirocco_serving.engine.sampling import Sampling
+from sirocco_serving.errors.request_error import RequestError
+from sirocco_serving.errors.schema import ErrorAnswer
+from sirocco_serving.generate.answers import (
     BatchAnswer,
-    ErrorAnswer,
     GenerateAnswer,
     GeneratedText,
     StreamedText,
     StreamEnd,
     StreamUsage,
 )
-from sirocco_serving.config import settings
-from sirocco_serving.engine.protocol import Delta, Engine
-from sirocco_serving.engine.sampling import Sampling
-from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.request.paths import prompt_field
-from sirocco_serving.request.state import Usage, asked, set_refused, set_usage
-from sirocco_serving.routes.disconnect import EventStream, unless_disconnected
-from sirocco_serving.sampling import BatchRequest, GenerateRequest, parse
+from sirocco_serving.generate.disconnect import EventStream, unless_disconnected
+from sirocco_serving.generate.requests import BatchRequest, GenerateRequest, parse
+from sirocco_serving.request.state import Usage, asked, set_usage
 
 router = APIRouter()
 
@@ -118,16 +117,6 @@ def _empty(message: str) -> RequestError:
 async def _body(request: Request) -> bytes | dict[str, Any]:
     parsed = asked(request.scope)
     return await request.body() if parsed is None else parsed
-
-
-async def answer_problem(request: Request, problem: Exception) -> Response:
-    """Answers what a route, ours or vLLM's, raised as RequestError."""
-    if not isinstance(problem, RequestError):
-        raise problem
-    if problem.param == "prompt":
-        problem.param = prompt_field(request.scope["path"])
-    set_refused(request.scope, problem.code)
-    return problem.response()
 
 
 async def _answer(work: Work, body: GenerateRequest) -> Response:

@@ -1,4 +1,4 @@
-"""What our routes answer with."""
+"""The answers of `/generate` and `/generate/batch`."""
 
 from typing import Literal
 
@@ -53,24 +53,3 @@ class BatchAnswer(_Answer):
     """One text a prompt, in the order asked."""
 
     results: list[str]
-
-
-class Health(_Answer):
-    """What a probe is told."""
-
-    status: Literal["ready", "live"]
-
-
-class Problem(_Answer):
-    """What is wrong, and with which field; `code` is a stable word that programs may match."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str
-
-
-class ErrorAnswer(_Answer):
-    """Every error's shape, OpenAI's."""
-
-    error: Problem

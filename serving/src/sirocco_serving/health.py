@@ -1,19 +1,29 @@
 """`GET /ready` and `GET /live`, for probes."""
 
+from typing import Literal
+
 from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
-from sirocco_serving.answers import Health
 from sirocco_serving.engine.protocol import Engine
 from sirocco_serving.errors.request_error import RequestError
 
 router = APIRouter()
 
 
+class Health(BaseModel):
+    """The answer to a probe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    status: Literal["ready", "live"]
+
+
 async def _answer(request: Request, health: Health) -> Response:
     engine: Engine = request.app.state.sirocco_engine
     if await engine.healthy():
-        return health.response()
+        return Response(health.model_dump_json(), media_type="application/json")
     raise RequestError(503, "engine_dead", "The engine has stopped; the pod is about to restart.")
 
 

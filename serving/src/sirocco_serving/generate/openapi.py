@@ -1,13 +1,23 @@
-"""The OpenAPI document of our own routes, with the defaults and limits that hold for this model."""
+"""`GET /openapi.json`: our own routes, with the defaults and limits of this model.
 
+The server has it also where vLLM's own page is off.
+"""
+
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from fastapi import APIRouter
 from pydantic.json_schema import models_json_schema
+from starlette.responses import JSONResponse, Response
 
-from sirocco_serving.answers import BatchAnswer, ErrorAnswer, GenerateAnswer, Health, StreamedText, StreamEnd
-from sirocco_serving.config import Settings
-from sirocco_serving.sampling import BatchRequest, GenerateRequest, default_sampling
+from sirocco_serving.config import Settings, settings
+from sirocco_serving.errors.schema import ErrorAnswer
+from sirocco_serving.generate.answers import BatchAnswer, GenerateAnswer, StreamedText, StreamEnd
+from sirocco_serving.generate.requests import BatchRequest, GenerateRequest, default_sampling
+from sirocco_serving.health import Health
+
+router = APIRouter()
 
 _DESCRIPTION = (
     "The routes of Sirocco's serving layer. Beside them the server has vLLM's own: `/v1/chat/completions`, "
@@ -20,6 +30,17 @@ _EVENTS = (
 _RETRY_AFTER = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
 }
+
+
+@router.get("/openapi.json")
+async def describe() -> Response:
+    """The document of our routes."""
+    return _described()
+
+
+@cache
+def _described() -> Response:
+    return JSONResponse(document(settings()))
 
 
 def document(settings: Settings) -> dict[str, Any]:

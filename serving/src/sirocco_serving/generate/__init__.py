@@ -1,0 +1,1 @@
+"""`POST /generate` and `POST /generate/batch`, and the description of our routes."""
