@@ -29,7 +29,7 @@ ARGUMENTS = [
     *("--shutdown-timeout", "5", "--tensor-parallel-size", "1", "--enforce-eager", "--max-model-len", "2048"),
 ]
 LAYER = [
-    *("--middleware", "sirocco_serving.middleware.stack.Stack"),
+    *("--middleware", "sirocco_serving.stack.Stack"),
     *("--disable-fastapi-docs", "--disable-uvicorn-access-log"),
 ]
 

@@ -4,7 +4,7 @@ import json
 import sys
 from itertools import islice
 
-from sirocco_serving.client import VLLMClient
+from sirocco_serving.local import VLLMClient
 
 FRANCE = [{"role": "user", "content": "What is the capital of France?"}]
 ITALY = [{"role": "user", "content": "What is the capital of Italy?"}]

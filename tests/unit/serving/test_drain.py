@@ -10,7 +10,7 @@ from typing import Any
 from starlette.types import Message
 
 from sirocco_serving.config import DrainSettings
-from sirocco_serving.middleware.drain import Drain, Phase
+from sirocco_serving.drain import Drain, Phase
 from tests.unit.serving.asgi import DEADLINE, Exchange, answering, call, eventually, exchange, run
 
 

@@ -34,7 +34,7 @@ def library(folder: Path, name: str) -> None:
 
 def test_the_package_comes_with_its_entry_points(installer: ModuleType, tmp_path: Path) -> None:
     installer.install(SERVING, tmp_path)
-    assert (tmp_path / "sirocco_serving" / "middleware" / "stack.py").is_file()
+    assert (tmp_path / "sirocco_serving" / "stack.py").is_file()
     (entry_points,) = tmp_path.glob("*.dist-info/entry_points.txt")
     assert "sirocco = sirocco_serving.plugin:SiroccoEndpoints" in entry_points.read_text()
 

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from starlette.types import ASGIApp
 
 from sirocco_serving.config import Settings
-from sirocco_serving.middleware.stack import Stack, layers
+from sirocco_serving.stack import Stack, layers
 from tests.unit.serving.asgi import Exchange, answering, call, exchange
 
 KEY = f"sk-sirocco-{'alice':x<43}"

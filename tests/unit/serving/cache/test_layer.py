@@ -10,8 +10,8 @@ from starlette.types import ASGIApp
 from sirocco_serving.cache.answer_cache import OVERHEAD_BYTES, Answer, AnswerCache, deterministic
 from sirocco_serving.cache.layer import Cache
 from sirocco_serving.config import AnswerCacheSettings, Settings
-from sirocco_serving.middleware.stack import layers
 from sirocco_serving.request.state import Identity, cached, set_asked, set_identity
+from sirocco_serving.stack import layers
 from tests.unit.serving.asgi import Exchange, call, exchange
 
 COLD: dict[str, Any] = {"prompts": ["x"], "temperature": 0}

@@ -34,8 +34,8 @@ from sirocco_serving.engine.protocol import Delta
 from sirocco_serving.engine.sampling import Sampling
 from sirocco_serving.generate import openapi, routes
 from sirocco_serving.generate.openapi import document
-from sirocco_serving.middleware.stack import layers
 from sirocco_serving.plugin import SiroccoEndpoints
+from sirocco_serving.stack import layers
 from tests.unit.serving.asgi import Exchange, call
 
 EXAMPLES = 40

@@ -25,8 +25,8 @@ from starlette.types import ASGIApp
 
 from sirocco_serving.config import Settings, TracingSettings
 from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.middleware.stack import layers
 from sirocco_serving.request.state import Identity, set_identity, set_queue_seconds, set_usage
+from sirocco_serving.stack import layers
 from sirocco_serving.telemetry.observe import Observe
 from sirocco_serving.telemetry.trace import Trace, provider
 from tests.unit.serving.asgi import answering, call, exchange

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sirocco_serving.config import Settings, TracingSettings
-from sirocco_serving.launch import (
+from sirocco_serving.local.launch import (
     WrongVariablesError,
     arguments,
     complete,

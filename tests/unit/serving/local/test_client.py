@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sirocco_serving.client import VLLMClient
 from sirocco_serving.engine.protocol import ChatEngine, Conversation, Delta
 from sirocco_serving.engine.sampling import Sampling
 from sirocco_serving.errors.request_error import RequestError
+from sirocco_serving.local.client import VLLMClient
 from tests.waiting import eventually
 
 HELLO = [{"role": "user", "content": "Hello"}]

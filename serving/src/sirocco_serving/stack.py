@@ -15,12 +15,12 @@ from sirocco_serving.admission.layer import Admission
 from sirocco_serving.cache.answer_cache import AnswerCache
 from sirocco_serving.cache.layer import Cache
 from sirocco_serving.config import Settings, settings
+from sirocco_serving.drain import Drain
 from sirocco_serving.engine.require_plugin import RequirePlugin
 from sirocco_serving.errors.error_format import ErrorFormat
 from sirocco_serving.limits.body import Body
 from sirocco_serving.limits.policy import Policy
 from sirocco_serving.limits.prompt_filter import PromptFilter, installed_checks
-from sirocco_serving.middleware.drain import Drain
 from sirocco_serving.telemetry.observe import Observe
 from sirocco_serving.telemetry.token_usage import TokenUsage
 

@@ -1,4 +1,4 @@
-"""`python3 -m sirocco_serving.launch [FLAGS OF VLLM]`: a model server told by variables what to serve.
+"""`python3 -m sirocco_serving.local.launch [FLAGS OF VLLM]`: a model server told by variables what to serve.
 
 Outside Kubernetes it does what the operator does for a pod: it fetches the weights, writes the settings of
 the serving layer, and becomes `vllm serve` with a pod's flags and variables.
@@ -187,7 +187,7 @@ def arguments(wanted: Wanted, path: Path, settings: Settings, more: Sequence[str
         *("--port", "8000"),
         *("--served-model-name", wanted.name),
         *("--tensor-parallel-size", str(wanted.tensor_parallel_size)),
-        *("--middleware", "sirocco_serving.middleware.stack.Stack"),
+        *("--middleware", "sirocco_serving.stack.Stack"),
         "--disable-fastapi-docs",
         "--disable-uvicorn-access-log",
         *("--shutdown-timeout", "5"),
