@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.request.paths import generates
-from sirocco_serving.request.state import asked, identity
+from sirocco_serving.request.state import identity, request_body
 
 
 class AllowedModels:
@@ -33,7 +33,7 @@ def _problem(scope: Scope) -> RequestError | None:
 
 def _models(scope: Scope) -> list[str]:
     """The names of the model that the request is for: a request without one is for the base model."""
-    named = (asked(scope) or {}).get("model")
+    named = (request_body(scope) or {}).get("model")
     if named and scope["path"].startswith("/v1/"):
         return [named] if isinstance(named, str) else []
     # vLLM's own arguments: the names that it serves the base model under.

@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving.cache.answer_cache import Answer, AnswerCache, deterministic, fingerprint
-from sirocco_serving.request.state import asked, identity, set_cached
+from sirocco_serving.request.state import identity, request_body, set_cache_result
 from sirocco_serving.telemetry import metrics
 
 HEADER = b"x-sirocco-cache"
@@ -19,7 +19,7 @@ class Cache:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
-        body = asked(scope) if scope["type"] == "http" else None
+        body = request_body(scope) if scope["type"] == "http" else None
         if body is None or not deterministic(scope["path"], body, self._default_temperature):
             await self._app(scope, receive, send)
             return
@@ -29,7 +29,7 @@ class Cache:
         result = "miss" if answer is None else "hit"
         metrics.CACHED.labels(result).inc()
         metrics.CACHE_BYTES.set(self._answers.size)
-        set_cached(scope, result)
+        set_cache_result(scope, result)
         if answer is None:
             await self._app(scope, receive, Recorder(send, self._answers, mark))
         else:

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving.errors.vllm_errors import reworded
 from sirocco_serving.request.paths import PATHS
-from sirocco_serving.request.state import asked, refused
+from sirocco_serving.request.state import error_code, request_body
 
 logger = logging.getLogger("vllm.sirocco")
 
@@ -59,7 +59,7 @@ class _Answer:
 
     async def _look(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            if message["status"] >= 400 and self._scope["path"] in PATHS and refused(self._scope) is None:
+            if message["status"] >= 400 and self._scope["path"] in PATHS and error_code(self._scope) is None:
                 self._held = message
                 return
             self._began = True
@@ -79,7 +79,7 @@ class _Answer:
     async def _reword(self, start: Message) -> None:
         self._began = True
         body = self._body if len(self._body) <= _MOST_BYTES else b""
-        problem = reworded(start["status"], body, asked(self._scope))
+        problem = reworded(start["status"], body, request_body(self._scope))
         kept = [
             (name, value)
             for name, value in start.get("headers", ())

@@ -5,7 +5,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from sirocco_serving.request.paths import prompt_field
-from sirocco_serving.request.state import set_refused
+from sirocco_serving.request.state import set_error_code
 
 # OpenAI's names for the families of errors.
 _TYPES = {
@@ -54,7 +54,7 @@ class RequestError(Exception):
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers the request with this problem, and keeps its code for the log and the metrics."""
-        set_refused(scope, self.code)
+        set_error_code(scope, self.code)
         await self.response()(scope, receive, send)
 
     def body(self) -> dict[str, dict[str, str | None]]:
@@ -68,5 +68,5 @@ async def answer_request_error(request: Request, error: Exception) -> Response:
         raise error
     if error.param == "prompt":
         error.param = prompt_field(request.scope["path"])
-    set_refused(request.scope, error.code)
+    set_error_code(request.scope, error.code)
     return error.response()

@@ -25,7 +25,7 @@ from sirocco_serving.generate.answers import (
 )
 from sirocco_serving.generate.disconnect import EventStream, unless_disconnected
 from sirocco_serving.generate.requests import BatchRequest, GenerateRequest, parse
-from sirocco_serving.request.state import Usage, asked, set_usage
+from sirocco_serving.request.state import Usage, request_body, set_usage
 
 router = APIRouter()
 
@@ -115,7 +115,7 @@ def _empty(message: str) -> RequestError:
 
 
 async def _body(request: Request) -> bytes | dict[str, Any]:
-    parsed = asked(request.scope)
+    parsed = request_body(request.scope)
     return await request.body() if parsed is None else parsed
 
 

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.request.paths import generates
-from sirocco_serving.request.state import set_asked
+from sirocco_serving.request.state import set_request_body
 
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -32,7 +32,7 @@ class Body:
             if body is None:
                 return
             if generates(scope):
-                set_asked(scope, _parse(body))
+                set_request_body(scope, _parse(body))
         except RequestError as problem:
             await problem.answer(scope, receive, send)
             return

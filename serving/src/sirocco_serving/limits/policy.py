@@ -7,7 +7,7 @@ from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.limits.prompt_filter import PromptFilter
 from sirocco_serving.limits.request_limits import check
 from sirocco_serving.request.paths import prompt_field
-from sirocco_serving.request.state import asked
+from sirocco_serving.request.state import request_body
 from sirocco_serving.telemetry import metrics
 
 
@@ -21,7 +21,7 @@ class Policy:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or answers it."""
-        body = asked(scope) if scope["type"] == "http" else None
+        body = request_body(scope) if scope["type"] == "http" else None
         if body is not None:
             try:
                 check(body, self._limits)

@@ -7,10 +7,10 @@ from typing import Any
 from starlette.types import Scope
 
 _IDENTITY = "sirocco_identity"
-_ASKED = "sirocco_asked"
-_REFUSED = "sirocco_refused"
+_BODY = "sirocco_body"
+_ERROR_CODE = "sirocco_error_code"
 _QUEUE_SECONDS = "sirocco_queue_seconds"
-_CACHED = "sirocco_cached"
+_CACHE_RESULT = "sirocco_cache_result"
 _USAGE = "sirocco_usage"
 
 
@@ -53,26 +53,26 @@ def set_identity(scope: Scope, who: Identity) -> None:
     _state(scope)[_IDENTITY] = who
 
 
-def asked(scope: Scope) -> dict[str, Any] | None:
+def request_body(scope: Scope) -> dict[str, Any] | None:
     """The JSON object in the body of a request that generates; None for other requests."""
-    body: dict[str, Any] | None = _state(scope).get(_ASKED)
+    body: dict[str, Any] | None = _state(scope).get(_BODY)
     return body
 
 
-def set_asked(scope: Scope, body: dict[str, Any]) -> None:
+def set_request_body(scope: Scope, body: dict[str, Any]) -> None:
     """Keeps the parsed body."""
-    _state(scope)[_ASKED] = body
+    _state(scope)[_BODY] = body
 
 
-def refused(scope: Scope) -> str | None:
+def error_code(scope: Scope) -> str | None:
     """The code of the error that one of our modules answered with."""
-    code: str | None = _state(scope).get(_REFUSED)
+    code: str | None = _state(scope).get(_ERROR_CODE)
     return code
 
 
-def set_refused(scope: Scope, code: str) -> None:
+def set_error_code(scope: Scope, code: str) -> None:
     """Keeps why a request was refused."""
-    _state(scope)[_REFUSED] = code
+    _state(scope)[_ERROR_CODE] = code
 
 
 def usage(scope: Scope) -> Usage | None:
@@ -97,12 +97,12 @@ def set_queue_seconds(scope: Scope, waited: float) -> None:
     _state(scope)[_QUEUE_SECONDS] = waited
 
 
-def cached(scope: Scope) -> str | None:
+def cache_result(scope: Scope) -> str | None:
     """`hit` or `miss` of a request that the answer cache may answer; None for others."""
-    result: str | None = _state(scope).get(_CACHED)
+    result: str | None = _state(scope).get(_CACHE_RESULT)
     return result
 
 
-def set_cached(scope: Scope, result: str) -> None:
+def set_cache_result(scope: Scope, result: str) -> None:
     """Keeps whether the answer cache had the answer."""
-    _state(scope)[_CACHED] = result
+    _state(scope)[_CACHE_RESULT] = result

@@ -6,7 +6,14 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving.request.paths import PATHS, PROBES
-from sirocco_serving.request.state import asked, cached, identity, queue_seconds, refused, usage
+from sirocco_serving.request.state import (
+    cache_result,
+    error_code,
+    identity,
+    queue_seconds,
+    request_body,
+    usage,
+)
 from sirocco_serving.telemetry import metrics, request_log
 from sirocco_serving.telemetry.trace_context import trace_id
 
@@ -50,7 +57,7 @@ class Observe:
     def _keep(self, scope: Scope, answer: "Answer") -> None:
         seconds = time.monotonic() - answer.started
         route = scope["path"] if scope["path"] in PATHS else "other"
-        who, took, reason = identity(scope), usage(scope), refused(scope)
+        who, took, reason = identity(scope), usage(scope), error_code(scope)
         key = who.name if who is not None else ""
         metrics.REQUESTS.labels(route, str(answer.status), key).inc()
         metrics.SECONDS.labels(route).observe(seconds)
@@ -69,7 +76,7 @@ class Observe:
                 "error": reason,
                 "tokens_in": took.prompt_tokens if took is not None else None,
                 "tokens_out": took.completion_tokens if took is not None else None,
-                "cache": cached(scope),
+                "cache": cache_result(scope),
                 "queue_seconds": _milli(queue_seconds(scope)),
                 "ttft_seconds": _milli(answer.first_event_seconds),
                 "seconds": _milli(seconds),
@@ -78,7 +85,7 @@ class Observe:
 
     def _answering_model(self, scope: Scope, status: int) -> str | None:
         """The name asked for, once an answer has shown that it is one of the served names."""
-        name = (asked(scope) or {}).get("model")
+        name = (request_body(scope) or {}).get("model")
         return name if status == 200 and isinstance(name, str) and name else self._model
 
 

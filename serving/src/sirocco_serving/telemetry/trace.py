@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sirocco_serving.config import TracingSettings
 from sirocco_serving.request.paths import PATHS, PROBES
-from sirocco_serving.request.state import identity, queue_seconds, refused, usage
+from sirocco_serving.request.state import error_code, identity, queue_seconds, usage
 
 _CONTEXT = (b"traceparent", b"tracestate")
 # Where the SDK tells that spans could not be sent, ours or vLLM's own in the same process.
@@ -115,7 +115,7 @@ def _describe(span: Span, scope: Scope) -> None:
     """What the layers further in have found out."""
     if (who := identity(scope)) is not None:
         span.set_attribute("sirocco.key", who.name)
-    if (code := refused(scope)) is not None:
+    if (code := error_code(scope)) is not None:
         span.set_attribute("error.type", code)
     if (waited := queue_seconds(scope)) is not None:
         span.set_attribute("sirocco.queue_seconds", waited)

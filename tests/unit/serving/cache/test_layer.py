@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from sirocco_serving.cache.answer_cache import OVERHEAD_BYTES, Answer, AnswerCache, deterministic
 from sirocco_serving.cache.layer import Cache
 from sirocco_serving.config import AnswerCacheSettings, Settings
-from sirocco_serving.request.state import Identity, cached, set_asked, set_identity
+from sirocco_serving.request.state import Identity, cache_result, set_identity, set_request_body
 from sirocco_serving.stack import layers
 from tests.unit.serving.asgi import Exchange, call, exchange
 
@@ -35,7 +35,7 @@ class Counting:
 def ask(app: ASGIApp, body: dict[str, Any], path: str = "/generate", key: str | None = None) -> Exchange:
     async def whole() -> Exchange:
         made = exchange(path)
-        set_asked(made.scope, body)
+        set_request_body(made.scope, body)
         if key is not None:
             set_identity(made.scope, Identity(key))
         await app(made.scope, made.receive, made.send)
@@ -55,7 +55,7 @@ def test_a_deterministic_request_is_answered_once_by_the_engine() -> None:
     assert (first.headers["x-sirocco-cache"], second.headers["x-sirocco-cache"]) == ("miss", "hit")
     assert (first.status, first.text) == (second.status, second.text) == (200, '{"number": 1}')
     assert second.headers["content-length"] == str(len(second.text))
-    assert (cached(first.scope), cached(second.scope)) == ("miss", "hit")
+    assert (cache_result(first.scope), cache_result(second.scope)) == ("miss", "hit")
     assert inner.answered == 1
 
 

@@ -12,7 +12,7 @@ import pytest
 from sirocco_serving.errors.error_format import ErrorFormat
 from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.errors.vllm_errors import reworded
-from sirocco_serving.request.state import refused
+from sirocco_serving.request.state import error_code
 from tests.unit.serving.asgi import Exchange, exchange
 
 PROMPT = "the secret words"
@@ -138,7 +138,7 @@ def test_an_error_that_comes_in_parts_is_told_whole() -> None:
     }
     assert answer.headers["allow"] == "POST"
     assert int(answer.headers["content-length"]) == len(answer.text)
-    assert refused(answer.scope) == "method_not_allowed"
+    assert error_code(answer.scope) == "method_not_allowed"
 
 
 def test_an_answer_of_vllms_that_it_is_busy_says_when_to_come_again() -> None:

@@ -11,7 +11,7 @@ from sirocco_serving.engine.protocol import Delta
 from sirocco_serving.engine.sampling import Sampling
 from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.plugin import SiroccoEndpoints
-from sirocco_serving.request.state import Usage, refused, set_asked, usage
+from sirocco_serving.request.state import Usage, error_code, set_request_body, usage
 from tests.unit.serving.asgi import Exchange, call, exchange
 
 
@@ -153,7 +153,7 @@ def test_the_refusals_code_is_kept_for_the_log() -> None:
     async def code() -> str | None:
         made = exchange("/generate", b"{}")
         await app_over(Letters())(made.scope, made.receive, made.send)
-        return refused(made.scope)
+        return error_code(made.scope)
 
     assert asyncio.run(code()) == "invalid_value"
 
@@ -161,7 +161,7 @@ def test_the_refusals_code_is_kept_for_the_log() -> None:
 def test_a_parsed_body_is_not_parsed_again() -> None:
     async def ask_parsed() -> Exchange:
         made = exchange("/generate", b"not JSON")
-        set_asked(made.scope, {"prompts": ["abc"]})
+        set_request_body(made.scope, {"prompts": ["abc"]})
         await app_over(Letters())(made.scope, made.receive, made.send)
         return made
 
@@ -227,4 +227,4 @@ def test_probes_follow_the_engines_health(path: str) -> None:
     assert asyncio.run(call(app_over(engine), path, method="GET")).status == 200
     engine.dead = True
     answer = asyncio.run(call(app_over(engine), path, method="GET"))
-    assert (answer.status, refused(answer.scope)) == (503, "engine_dead")
+    assert (answer.status, error_code(answer.scope)) == (503, "engine_dead")

@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message
 
 from sirocco_serving.limits.body import Body
-from sirocco_serving.request.state import asked
+from sirocco_serving.request.state import request_body
 from tests.unit.serving.asgi import answering, call, exchange
 
 
@@ -20,7 +20,7 @@ def test_the_app_reads_the_body_as_it_came() -> None:
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        seen.append((asked(scope), await receive()))
+        seen.append((request_body(scope), await receive()))
         await answering()(scope, receive, send)
 
     body = b'{"prompt":  "x"}'
@@ -109,7 +109,7 @@ def test_of_two_fields_with_one_name_the_last_is_read_as_vllm_does() -> None:
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        seen.append(asked(scope))
+        seen.append(request_body(scope))
 
     body = b'{"model": "a", "model": "b"}'
     asyncio.run(call(Body(app, 1000), "/v1/completions", body))

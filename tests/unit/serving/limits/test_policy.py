@@ -12,7 +12,7 @@ from sirocco_serving.config import DeniedPattern, LimitSettings
 from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.limits.policy import Policy
 from sirocco_serving.limits.prompt_filter import PromptFilter
-from sirocco_serving.request.state import refused, set_asked
+from sirocco_serving.request.state import error_code, set_request_body
 from tests.unit.serving.asgi import Exchange, answering, exchange
 
 CARDS = DeniedPattern(name="cards", pattern=r"\b[0-9]{16}\b")
@@ -24,7 +24,7 @@ ENDLESS = DeniedPattern(name="endless", pattern=r"^(a|a?)+$")
 def ask(body: dict[str, Any], prompt_filter: PromptFilter, path: str = "/generate") -> Exchange:
     async def whole() -> Exchange:
         made = exchange(path)
-        set_asked(made.scope, body)
+        set_request_body(made.scope, body)
         await Policy(answering(), LimitSettings(prompts=2), prompt_filter)(
             made.scope, made.receive, made.send
         )
@@ -65,7 +65,7 @@ def test_a_denied_prompt_is_400_wherever_it_stands(path: str, body: dict[str, An
     assert (answer.status, error["code"], error["param"]) == (400, "prompt_denied", param)
     assert "'cards'" in error["message"]
     assert "4111" not in answer.text
-    assert refused(answer.scope) == "prompt_denied"
+    assert error_code(answer.scope) == "prompt_denied"
 
 
 def test_denied_prompts_are_counted_by_rule() -> None:

@@ -16,9 +16,9 @@ from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.request.state import (
     Identity,
     Usage,
-    set_asked,
     set_identity,
     set_queue_seconds,
+    set_request_body,
     set_usage,
     usage,
 )
@@ -105,7 +105,9 @@ def test_a_line_tells_everything_but_text() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         scope = dict(scope)
         set_identity(scope, Identity("team-a"))
-        set_asked(scope, {"model": "mistral-chat", "messages": [{"role": "user", "content": "my secret"}]})
+        set_request_body(
+            scope, {"model": "mistral-chat", "messages": [{"role": "user", "content": "my secret"}]}
+        )
         set_queue_seconds(scope, 0.25)
         set_usage(scope, 12, 34)
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
@@ -138,7 +140,7 @@ def test_a_line_tells_everything_but_text() -> None:
 
 def test_a_refusal_is_counted_by_its_code_and_names_no_model_that_a_client_made_up() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        set_asked(scope, {"model": "my secret"})
+        set_request_body(scope, {"model": "my secret"})
         await RequestError(429, "queue_full", "full").answer(scope, receive, send)
 
     before = sample("sirocco_serving_rejected_total", reason="queue_full")
