@@ -22,7 +22,7 @@ def refused(client: VLLMClient) -> str:
 def main() -> None:
     """Asks for everything once, of one engine."""
     with VLLMClient(sys.argv[1], tensor_parallel_size=1, max_model_len=512, enforce_eager=True) as client:
-        told = {
+        answers = {
             "chat": client.chat_completion(FRANCE, 0, 12),
             "chats": client.chat_completions([FRANCE, ITALY], 0, 12),
             "chat_stream": list(client.stream_chat_completion(FRANCE, 0, 12)),
@@ -35,7 +35,7 @@ def main() -> None:
             "stopped": client.chat_completion(FRANCE, 0, 12, stop=["Paris"]),
             "refused": refused(client),
         }
-    print("TOLD", json.dumps(told), flush=True)  # noqa: T201
+    print("ANSWERS", json.dumps(answers), flush=True)  # noqa: T201
 
 
 # vLLM starts its engine as a process that imports this file again.

@@ -72,7 +72,7 @@ def test_readiness_ends_when_the_drain_begins() -> None:
     run(scenario())
 
 
-def test_after_settling_new_requests_are_told_to_come_again() -> None:
+def test_after_settling_new_requests_get_503_with_retry_after() -> None:
     async def scenario() -> None:
         server = Server()
         await server.open("/generate")

@@ -81,7 +81,7 @@ def test_an_entry_says_what_its_holder_may_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "problem"),
     [
         ("a", "{}", "sha256: Field required"),
         ("a", '{"sha256": "12"}', "sha256: String should match pattern"),
@@ -97,10 +97,10 @@ def test_an_entry_says_what_its_holder_may_do() -> None:
         ("a b", entry(ALICE), "entry: String should match pattern"),
     ],
 )
-def test_a_wrong_entry_is_refused_without_its_text(name: str, text: str, told: str) -> None:
+def test_a_wrong_entry_is_refused_without_its_text(name: str, text: str, problem: str) -> None:
     with pytest.raises(ValueError) as raised:
         parse_entry(name, text.encode())
-    assert told in str(raised.value)
+    assert problem in str(raised.value)
     assert ALICE not in str(raised.value)
     assert hashlib.sha256(ALICE.encode()).hexdigest() not in str(raised.value)
 

@@ -190,7 +190,7 @@ def test_the_oldest_wait_is_that_of_who_waits_longest() -> None:
     run(scenario())
 
 
-def test_the_wait_is_told_by_the_latest_stays() -> None:
+def test_the_wait_is_estimated_from_the_latest_stays() -> None:
     async def scenario() -> None:
         clock = Clock()
         gate = Gate(2, 10, clock)

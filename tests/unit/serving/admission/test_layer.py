@@ -87,7 +87,7 @@ def test_a_request_beyond_the_limit_waits_for_its_turn() -> None:
     run(scenario())
 
 
-def test_the_oldest_wait_is_told_while_nobody_leaves_the_queue() -> None:
+def test_the_oldest_wait_is_a_metric_while_nobody_leaves_the_queue() -> None:
     async def scenario() -> None:
         server = Server()
         await server.ask("first")

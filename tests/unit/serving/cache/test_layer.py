@@ -101,7 +101,7 @@ def test_an_answer_that_was_cut_short_is_not_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "asked", "default", "is_deterministic"),
+    ("path", "body", "default", "is_deterministic"),
     [
         ("/v1/chat/completions", {"temperature": 0}, 0.7, True),
         ("/v1/chat/completions", {"temperature": 0.0, "stream": False}, 0.7, True),
@@ -117,9 +117,9 @@ def test_an_answer_that_was_cut_short_is_not_kept() -> None:
     ],
 )
 def test_temperature_0_or_a_seed_makes_a_request_deterministic(
-    path: str, asked: dict[str, Any], default: float, is_deterministic: bool
+    path: str, body: dict[str, Any], default: float, is_deterministic: bool
 ) -> None:
-    assert deterministic(path, asked, default) is is_deterministic
+    assert deterministic(path, body, default) is is_deterministic
 
 
 def answer(size: int) -> Answer:

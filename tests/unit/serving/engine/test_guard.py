@@ -11,13 +11,13 @@ from sirocco_serving.errors.request_error import RequestError
 
 
 class Client:
-    """Keeps what it is asked to generate."""
+    """Keeps the calls of generate."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Any, Any, str, dict[str, Any]]] = []
+        self.calls: list[tuple[Any, Any, str, dict[str, Any]]] = []
 
     def generate(self, prompt: Any, sampling_params: Any, request_id: str, **more: Any) -> str:
-        self.asked.append((prompt, sampling_params, request_id, more))
+        self.calls.append((prompt, sampling_params, request_id, more))
         return "outputs"
 
 
@@ -41,19 +41,19 @@ def test_a_prompt_over_the_limit_is_refused_when_the_engine_is_called(prompt: An
     with pytest.raises(RequestError, match="at most 3 tokens here, this one has 4") as raised:
         client.generate(prompt, SimpleNamespace(max_tokens=1), "id")
     assert (raised.value.status, raised.value.code) == (400, "prompt_too_long")
-    assert client.asked == []
+    assert client.calls == []
 
 
 def test_a_prompt_at_the_limit_passes_with_everything_that_comes_with_it() -> None:
     client, parameters = guarded(prompt_tokens=3), SimpleNamespace(max_tokens=None)
     assert client.generate({"prompt_token_ids": [1, 2, 3]}, parameters, "id", priority=1) == "outputs"
-    assert client.asked == [({"prompt_token_ids": [1, 2, 3]}, parameters, "id", {"priority": 1})]
+    assert client.calls == [({"prompt_token_ids": [1, 2, 3]}, parameters, "id", {"priority": 1})]
     assert parameters.max_tokens is None
 
 
-@pytest.mark.parametrize(("asked", "given"), [(None, 10), (4000, 10), (5, 5)])
-def test_a_generation_ends_at_the_limit_of_new_tokens(asked: int | None, given: int) -> None:
-    client, parameters = guarded(new_tokens=10), SimpleNamespace(max_tokens=asked)
+@pytest.mark.parametrize(("wanted", "given"), [(None, 10), (4000, 10), (5, 5)])
+def test_a_generation_ends_at_the_limit_of_new_tokens(wanted: int | None, given: int) -> None:
+    client, parameters = guarded(new_tokens=10), SimpleNamespace(max_tokens=wanted)
     client.generate({"prompt_token_ids": [1]}, parameters, "id")
     assert parameters.max_tokens == given
 

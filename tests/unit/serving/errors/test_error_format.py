@@ -51,28 +51,28 @@ PARAMETER = {
 }
 
 
-def told(status: int, body: object, asked: dict[str, Any] | None = None) -> dict[str, Any]:
-    error: dict[str, Any] = reworded(status, json.dumps(body).encode(), asked).body()["error"]
+def rewrite(status: int, body: object, body_sent: dict[str, Any] | None = None) -> dict[str, Any]:
+    error: dict[str, Any] = reworded(status, json.dumps(body).encode(), body_sent).body()["error"]
     assert set(error) == FIELDS
     assert PROMPT[:9] not in str(error)
     return error
 
 
 def test_listed_problems_name_their_fields() -> None:
-    error = told(400, LISTED)
+    error = rewrite(400, LISTED)
     assert error["message"] == "temperature: Input should be a valid number; stop.0: Input isn't a string"
     assert (error["param"], error["code"]) == ("temperature", "invalid_request")
 
 
-def test_pydantics_own_text_is_told_without_values() -> None:
-    assert told(400, PYDANTIC)["message"] == (
+def test_pydantics_own_text_loses_the_values() -> None:
+    assert rewrite(400, PYDANTIC)["message"] == (
         "2 validation errors for ValidatorIterator\n0.TextParam.text\n  Field required\n"
         "0.TextParam.type\n  Input should be 'text'"
     )
 
 
-def test_a_refused_parameter_is_told_without_its_value() -> None:
-    error = told(400, PARAMETER)
+def test_a_refused_parameter_loses_its_value() -> None:
+    error = rewrite(400, PARAMETER)
     assert (error["message"], error["param"]) == ("stop cannot contain an empty string.", "stop")
 
 
@@ -80,13 +80,13 @@ def test_a_refused_parameter_is_told_without_its_value() -> None:
 def test_what_the_client_sent_is_cut_out_wherever_it_stands(shown: Callable[[str], str]) -> None:
     text = f"{PROMPT}\nand more"
     body = {"error": {"message": f"Unknown part type: {shown(text).strip(chr(39))}!"}}
-    asked = {"model": "m", "messages": [{"role": "user", "content": [{"type": text}]}]}
-    assert told(400, body, asked)["message"] == "Unknown part type: …!"
+    body_sent = {"model": "m", "messages": [{"role": "user", "content": [{"type": text}]}]}
+    assert rewrite(400, body, body_sent)["message"] == "Unknown part type: …!"
 
 
-def test_an_unknown_model_is_told_by_its_name() -> None:
+def test_an_unknown_model_keeps_its_name() -> None:
     body = {"error": {"message": "The model `x` does not exist.", "type": "x", "param": "model", "code": 404}}
-    error = told(404, body, {"model": "x"})
+    error = rewrite(404, body, {"model": "x"})
     assert (error["code"], error["type"]) == ("model_not_found", "not_found_error")
     assert "`x`" in error["message"]
 
@@ -94,13 +94,13 @@ def test_an_unknown_model_is_told_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("status", "code"), [(500, "internal_error"), (502, "internal_error"), (503, "unavailable")]
 )
-def test_of_the_servers_own_errors_only_the_status_is_told(status: int, code: str) -> None:
-    error = told(status, {"error": {"message": f"Traceback: {PROMPT}", "code": 500}})
+def test_of_the_servers_own_errors_only_the_status_remains(status: int, code: str) -> None:
+    error = rewrite(status, {"error": {"message": f"Traceback: {PROMPT}", "code": 500}})
     assert (error["code"], error["type"]) == (code, "server_error")
 
 
 @pytest.mark.parametrize("body", [b"", b"Internal Server Error", b"[1]", b"null", b'{"error": "x"}'])
-def test_an_error_in_no_known_shape_is_told_by_its_status(body: bytes) -> None:
+def test_an_error_in_no_known_format_keeps_its_status_alone(body: bytes) -> None:
     assert reworded(400, body, None).message == "The request is not valid."
 
 
@@ -120,7 +120,7 @@ def ask(inner: Any, path: str = "/v1/completions") -> Exchange:
     return made
 
 
-def test_an_error_that_comes_in_parts_is_told_whole() -> None:
+def test_an_error_that_comes_in_parts_is_read_whole() -> None:
     answer = ask(
         app(
             405,
@@ -176,7 +176,7 @@ def test_an_error_that_goes_on_takes_no_memory() -> None:
     assert most < 2**20
 
 
-def test_an_exception_is_a_500_and_its_text_is_told_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_is_a_500_and_its_text_is_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     async def failing(scope: Any, receive: Any, send: Any) -> None:
         raise RuntimeError(PROMPT)
 

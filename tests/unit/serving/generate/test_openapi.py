@@ -98,8 +98,10 @@ def test_exactly_our_routes_are_described() -> None:
     routers = (routes.router, health.router, openapi.router)
     found: list[Any] = [route for router in routers for route in router.routes]
     ours = {(route.path, method.lower()) for route in found for method in route.methods}
-    told = {(path, method) for path, methods in document(Settings())["paths"].items() for method in methods}
-    assert told == ours
+    described = {
+        (path, method) for path, methods in document(Settings())["paths"].items() for method in methods
+    }
+    assert described == ours
 
 
 @pytest.mark.parametrize(
@@ -112,20 +114,22 @@ def test_exactly_our_routes_are_described() -> None:
     ],
 )
 def test_answers_fit_their_schemas(path: str, method: str, body: object) -> None:
-    told = document(Settings())
+    whole = document(Settings())
     answer = ask(path, body, method.upper())
-    described = told["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"]
-    jsonschema.validate(json.loads(answer.text), described | {"components": told["components"]})
+    schema_of_answer = whole["paths"][path][method]["responses"]["200"]["content"]["application/json"][
+        "schema"
+    ]
+    jsonschema.validate(json.loads(answer.text), schema_of_answer | {"components": whole["components"]})
 
 
-def test_a_models_own_defaults_and_limits_are_told() -> None:
-    told = document(
+def test_a_models_own_defaults_and_limits_are_described() -> None:
+    whole = document(
         Settings(
             generation=GenerationSettings(temperature=0.2),
             limits=LimitSettings(prompts=3, new_tokens=100),
         )
     )
-    schemas = told["components"]["schemas"]
+    schemas = whole["components"]["schemas"]
     for request in ("GenerateRequest", "BatchRequest"):
         fields = schemas[request]["properties"]
         assert fields["temperature"]["default"] == 0.2
@@ -143,11 +147,11 @@ def test_a_models_own_defaults_and_limits_are_told() -> None:
     ],
 )
 def test_what_is_off_is_not_described(settings: Settings, statuses: set[str]) -> None:
-    told = document(settings)["paths"]["/generate"]["post"]["responses"]
-    assert told.keys() - {"200", "400", "413", "422", "500", "503"} == statuses
-    assert "headers" not in told["200"]
+    responses = document(settings)["paths"]["/generate"]["post"]["responses"]
+    assert responses.keys() - {"200", "400", "413", "422", "500", "503"} == statuses
+    assert "headers" not in responses["200"]
 
 
 def test_the_caches_header_is_described_where_it_is_on() -> None:
-    told = document(Settings(answer_cache=AnswerCacheSettings()))["paths"]["/generate"]["post"]
-    assert "x-sirocco-cache" in told["responses"]["200"]["headers"]
+    operation = document(Settings(answer_cache=AnswerCacheSettings()))["paths"]["/generate"]["post"]
+    assert "x-sirocco-cache" in operation["responses"]["200"]["headers"]

@@ -24,15 +24,15 @@ def refusal(body: dict[str, Any] | bytes) -> RequestError:
 
 
 def test_fields_that_are_not_given_have_the_contracts_defaults() -> None:
-    asked = parse_generate(b'{"prompt": "hello"}')
-    assert (asked.temperature, asked.top_p, asked.max_tokens) == (0.7, 0.95, 256)
-    assert (asked.stop, asked.seed, asked.frequency_penalty, asked.presence_penalty) == ([], None, 0, 0)
+    parsed = parse_generate(b'{"prompt": "hello"}')
+    assert (parsed.temperature, parsed.top_p, parsed.max_tokens) == (0.7, 0.95, 256)
+    assert (parsed.stop, parsed.seed, parsed.frequency_penalty, parsed.presence_penalty) == ([], None, 0, 0)
 
 
 def test_the_models_settings_fill_up_what_is_not_given() -> None:
     settings = Settings(generation=GenerationSettings(temperature=0.1, top_p=0.5, max_tokens=9))
-    asked = parse_generate(b'{"prompt": "hello", "top_p": 0.6}', settings)
-    assert (asked.temperature, asked.top_p, asked.max_tokens) == (0.1, 0.6, 9)
+    parsed = parse_generate(b'{"prompt": "hello", "top_p": 0.6}', settings)
+    assert (parsed.temperature, parsed.top_p, parsed.max_tokens) == (0.1, 0.6, 9)
     batch = parse(BatchRequest, b'{"prompts": ["hello"]}', settings)
     assert (batch.temperature, batch.top_p, batch.max_tokens) == (0.1, 0.5, 9)
 
@@ -55,7 +55,7 @@ def test_text_that_is_no_unicode_is_refused(body: Any) -> None:
         parse(GenerateRequest, body, DEFAULTS)
 
 
-def test_one_prompt_is_streamed_unless_told_not_to() -> None:
+def test_one_prompt_is_streamed_unless_stream_is_false() -> None:
     assert parse_generate(b'{"prompt": "hello"}').streamed()
     assert not parse_generate(b'{"prompt": "hello", "stream": false}').streamed()
     assert not parse_generate(b'{"prompts": ["hello"]}').streamed()
@@ -85,11 +85,11 @@ def test_a_value_outside_the_range_is_422_with_the_field_named(field: str, value
 
 
 def test_a_whole_number_may_be_written_with_a_point() -> None:
-    asked = parse_generate(b'{"prompt": "hello", "max_tokens": 5.0, "seed": -7.0}')
-    assert (asked.max_tokens, asked.seed) == (5, -7)
+    parsed = parse_generate(b'{"prompt": "hello", "max_tokens": 5.0, "seed": -7.0}')
+    assert (parsed.max_tokens, parsed.seed) == (5, -7)
 
 
-def test_an_unknown_field_is_told_the_known_ones() -> None:
+def test_an_unknown_field_is_refused_with_the_known_ones() -> None:
     assert "max_tokens" in refusal({"prompt": "hello", "max_token": 3}).message
 
 

@@ -21,14 +21,14 @@ class Letters:
     def __init__(self, pause: Callable[[], Awaitable[None]] | None = None) -> None:
         self.pause = pause
         self.aborted: list[str] = []
-        self.asked: list[Sampling] = []
+        self.calls: list[Sampling] = []
         self.traces: list[Mapping[str, str]] = []
         self.dead = False
 
     async def generate(
         self, prompt: str, sampling: Sampling, trace_headers: Mapping[str, str]
     ) -> AsyncGenerator[Delta, None]:
-        self.asked.append(sampling)
+        self.calls.append(sampling)
         self.traces.append(trace_headers)
         if prompt == "silent":
             yield Delta("", 1, 7, "stop")

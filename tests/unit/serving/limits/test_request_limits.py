@@ -12,7 +12,7 @@ LIMITS = LimitSettings(prompts=4, prompt_tokens=8, new_tokens=100)
 
 
 @pytest.mark.parametrize(
-    ("asked", "param"),
+    ("body", "param"),
     [
         ({"prompt": "x", "max_tokens": 101}, "max_tokens"),
         ({"prompt": "x", "max_tokens": "101"}, "max_tokens"),
@@ -27,9 +27,9 @@ LIMITS = LimitSettings(prompts=4, prompt_tokens=8, new_tokens=100)
         ({"messages": [], "n": "5"}, "n"),
     ],
 )
-def test_what_is_over_a_limit_is_422_with_the_field(asked: dict[str, Any], param: str) -> None:
+def test_what_is_over_a_limit_is_422_with_the_field(body: dict[str, Any], param: str) -> None:
     with pytest.raises(RequestError) as raised:
-        check(asked, LIMITS)
+        check(body, LIMITS)
     assert (raised.value.status, raised.value.code, raised.value.param) == (422, "limit_exceeded", param)
 
 
@@ -41,7 +41,7 @@ def test_token_ids_over_the_limit_are_refused(prompt: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "body",
     [
         {"prompt": "x", "max_tokens": 100, "n": 4},
         {"prompts": ["x"] * 4},
@@ -51,8 +51,8 @@ def test_token_ids_over_the_limit_are_refused(prompt: list[Any]) -> None:
         {"prompt": 7, "n": {}, "max_tokens": [], "prompts": "x"},
     ],
 )
-def test_what_is_within_the_limits_or_not_theirs_to_judge_passes(asked: dict[str, Any]) -> None:
-    check(asked, LIMITS)
+def test_what_is_within_the_limits_or_not_theirs_to_judge_passes(body: dict[str, Any]) -> None:
+    check(body, LIMITS)
 
 
 def test_without_limits_only_the_number_of_prompts_is_bound() -> None:

@@ -20,14 +20,14 @@ class Engine:
     """Says the prompt word by word; `forever` never ends, `bad` and `dead` fail."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str | Conversation, Sampling]] = []
+        self.calls: list[tuple[str | Conversation, Sampling]] = []
         self.running = 0
         self.stopped = False
 
     async def generate(
         self, prompt: str | Conversation, sampling: Sampling, trace_headers: Mapping[str, str]
     ) -> AsyncGenerator[Delta, None]:
-        self.asked.append((prompt, sampling))
+        self.calls.append((prompt, sampling))
         text = prompt if isinstance(prompt, str) else prompt[-1]["content"]
         if text == "bad":
             raise RequestError(400, "prompt_too_long", "The prompt is too long.")
@@ -64,8 +64,8 @@ def client() -> Iterator[Client]:
 
 
 def test_vllm_gets_what_was_said_and_no_more() -> None:
-    with Client("org/name") as plain:
-        assert plain.arguments == {"model": "org/name", "tensor_parallel_size": 1}
+    with Client("org/name") as default:
+        assert default.arguments == {"model": "org/name", "tensor_parallel_size": 1}
     with Client("org/name", 0.8, 2, 4096, enforce_eager=True) as full:
         assert full.arguments == {
             "model": "org/name",
@@ -79,12 +79,12 @@ def test_vllm_gets_what_was_said_and_no_more() -> None:
 def test_sampling_has_the_http_apis_defaults(client: Client) -> None:
     client.completion("a")
     client.chat_completion(HELLO)
-    assert [asked for _, asked in client.engine.asked] == [Sampling(), Sampling()]
+    assert [sampling for _, sampling in client.engine.calls] == [Sampling(), Sampling()]
 
 
 def test_sampling_arguments_reach_the_engine(client: Client) -> None:
     client.chat_completion(HELLO, 0.1, 7, top_p=0.5, stop=["x"], seed=3)
-    assert client.engine.asked[0][1] == Sampling(temperature=0.1, max_tokens=7, top_p=0.5, stop=["x"], seed=3)
+    assert client.engine.calls[0][1] == Sampling(temperature=0.1, max_tokens=7, top_p=0.5, stop=["x"], seed=3)
 
 
 def test_a_prompt_gives_a_text_and_prompts_their_texts_in_order(client: Client) -> None:
@@ -93,8 +93,8 @@ def test_a_prompt_gives_a_text_and_prompts_their_texts_in_order(client: Client) 
 
 
 def test_several_conversations_are_answered_in_order(client: Client) -> None:
-    asked = [[{"role": "user", "content": text}] for text in ("one two three", "four")]
-    assert client.chat_completions(asked) == ["one two three ", "four "]
+    conversations = [[{"role": "user", "content": text}] for text in ("one two three", "four")]
+    assert client.chat_completions(conversations) == ["one two three ", "four "]
 
 
 def test_streams_give_pieces(client: Client) -> None:
@@ -113,15 +113,15 @@ def test_a_closed_stream_ends_its_generation(client: Client) -> None:
 def test_threads_share_the_engine(client: Client) -> None:
     stream = client.stream_completion("forever")
     next(stream)
-    told: list[str] = []
-    thread = threading.Thread(target=lambda: told.append(client.completion("other")))
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(client.completion("other")))
     thread.start()
     thread.join(30)
-    assert told == ["other "]
+    assert answers == ["other "]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "problem"),
     [
         ({"temperature": 3}, "temperature: Input should be less than or equal to 2"),
         ({"max_tokens": 0}, "max_tokens: "),
@@ -129,11 +129,11 @@ def test_threads_share_the_engine(client: Client) -> None:
     ],
 )
 def test_a_wrong_argument_is_named_before_anything_runs(
-    client: Client, arguments: dict[str, Any], told: str
+    client: Client, arguments: dict[str, Any], problem: str
 ) -> None:
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=problem):
         client.stream_completion("x", **arguments)
-    assert client.engine.asked == []
+    assert client.engine.calls == []
 
 
 @pytest.mark.parametrize("messages", ["Hello", [], ["Hello"]])

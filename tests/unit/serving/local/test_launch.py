@@ -116,7 +116,7 @@ def test_the_files_own_name_of_the_model_stays() -> None:
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "http://HOST[:PORT]"),
     ],
 )
-def test_a_wrong_value_is_told_of_with_its_name_and_what_is_allowed(
+def test_a_wrong_value_is_reported_with_its_name_and_what_is_allowed(
     name: str, value: str, allowed: str
 ) -> None:
     (line,) = problems(**{name: value})
@@ -124,7 +124,7 @@ def test_a_wrong_value_is_told_of_with_its_name_and_what_is_allowed(
     assert allowed in line
 
 
-def test_all_wrong_values_are_told_of_at_once_and_none_is_repeated() -> None:
+def test_all_wrong_values_are_reported_at_once_and_none_is_repeated() -> None:
     lines = problems(MODEL_ID="hf_secret", TENSOR_PARALLEL_SIZE="hf_secret", MAX_MODEL_LEN="hf_secret")
     assert [line.partition(":")[0] for line in lines] == ["MODEL_ID", "TENSOR_PARALLEL_SIZE", "MAX_MODEL_LEN"]
     assert "hf_secret" not in "".join(lines)

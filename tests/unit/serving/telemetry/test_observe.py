@@ -184,12 +184,12 @@ def test_vllms_own_count_is_taken() -> None:
 
     @app.post("/v1/completions")
     async def completions(request: Request) -> StreamingResponse:
-        told = SimpleNamespace(final_usage_info=None)
-        request.state.request_metadata = told
+        metadata = SimpleNamespace(final_usage_info=None)
+        request.state.request_metadata = metadata
 
         async def chunks() -> AsyncGenerator[str, None]:
             yield "data: {}\n\n"
-            told.final_usage_info = SimpleNamespace(prompt_tokens=5, completion_tokens=6)
+            metadata.final_usage_info = SimpleNamespace(prompt_tokens=5, completion_tokens=6)
 
         return StreamingResponse(chunks())
 

@@ -108,7 +108,7 @@ def test_a_span_tells_who_asked_and_what_it_took() -> None:
     }
 
 
-def test_a_refusal_is_told_by_its_code() -> None:
+def test_a_refusal_is_an_attribute_with_its_code() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await RequestError(503, "draining", "my secret").answer(scope, receive, send)
 
@@ -118,7 +118,7 @@ def test_a_refusal_is_told_by_its_code() -> None:
     assert "secret" not in span.to_json()
 
 
-def test_a_failure_is_told_without_its_text() -> None:
+def test_a_failure_is_an_error_without_its_text() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise ValueError("my secret")
 
@@ -132,7 +132,7 @@ def test_probes_and_scrapes_have_no_span(path: str) -> None:
     assert traced(answering(), path=path) == []
 
 
-def test_a_path_that_is_not_ours_is_not_told() -> None:
+def test_a_path_that_is_not_ours_is_not_in_a_span() -> None:
     (span,) = traced(answering(404), path="/my-secret")
     assert "secret" not in span.to_json()
 
@@ -167,7 +167,7 @@ def test_spans_reach_a_collector() -> None:
     assert collector.names == ["/generate"]
 
 
-def test_that_spans_cannot_be_sent_is_told_seldom(caplog: pytest.LogCaptureFixture) -> None:
+def test_that_spans_cannot_be_sent_is_logged_seldom(caplog: pytest.LogCaptureFixture) -> None:
     provider(TracingSettings(endpoint="http://127.0.0.1:1"), "mistral").shutdown()
     logger = logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter")
     for seconds in range(3):

@@ -1,4 +1,4 @@
-"""What a server tells of its requests: metrics, a line of the log each, its own description; never a text."""
+"""Metrics, the log and the OpenAPI document of a server. None of them may hold a prompt or a key."""
 
 import re
 import secrets
@@ -58,7 +58,7 @@ def traced() -> tuple[str, dict[str, str]]:
     return trace, {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
 
 
-def test_a_request_is_told_in_one_line(server: Server) -> None:
+def test_a_request_is_one_line_of_the_log(server: Server) -> None:
     trace, headers = traced()
     answer = server.ask("POST", "/v1/chat/completions", chat("Hello", max_tokens=3), headers=headers)
     usage = answer.json()["usage"]
@@ -107,16 +107,16 @@ def test_no_key_and_no_text_is_in_the_log_or_the_metrics(server: Server) -> None
     server.ask("GET", f"/{text}?key={text}")
     server.ask("POST", "/generate", {"prompt": text}, key=f"sk-{text}", headers=headers)
     assert server.entry(trace)["status"] == 401
-    told = server.log() + server.ask("GET", "/metrics", key=issued.INTERNAL).text
+    output = server.log() + server.ask("GET", "/metrics", key=issued.INTERNAL).text
     for hidden in (text, "4111111111111111", *server.keys.values()):
-        assert hidden not in told
+        assert hidden not in output
 
 
 def test_the_routes_describe_themselves(server: Server) -> None:
-    told = server.ask("GET", "/openapi.json").json()
-    fields = told["components"]["schemas"]["GenerateRequest"]["properties"]
+    document = server.ask("GET", "/openapi.json").json()
+    fields = document["components"]["schemas"]["GenerateRequest"]["properties"]
     assert (fields["max_tokens"]["default"], fields["max_tokens"]["maximum"]) == (DEFAULT_TOKENS, NEW_TOKENS)
-    assert told["components"]["securitySchemes"] == {"key": {"type": "http", "scheme": "bearer"}}
+    assert document["components"]["securitySchemes"] == {"key": {"type": "http", "scheme": "bearer"}}
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_the_routes_describe_themselves(server: Server) -> None:
     ],
 )
 def test_an_answer_is_as_described(server: Server, path: str, body: object, status: str) -> None:
-    told = server.ask("GET", "/openapi.json").json()
+    document = server.ask("GET", "/openapi.json").json()
     answer = server.ask("POST", path, body)
     assert str(answer.status_code) == status
-    schema = told["paths"][path]["post"]["responses"][status]["content"]["application/json"]["schema"]
-    jsonschema.validate(answer.json(), schema | {"components": told["components"]})
+    schema = document["paths"][path]["post"]["responses"][status]["content"]["application/json"]["schema"]
+    jsonschema.validate(answer.json(), schema | {"components": document["components"]})
