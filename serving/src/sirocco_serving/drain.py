@@ -1,8 +1,8 @@
-"""How a pod that is told to stop loses no request.
+"""A pod that has to stop loses no request.
 
-SIGTERM comes while the Service may still send here, and pooled connections outlive that. So first everything
-is served and each answer says `Connection: close`; then new requests get 503 while those in flight are
-answered to their last byte; then the process interrupts itself, which vLLM takes as the order to end.
+At SIGTERM the Service may still send requests here, and clients keep pooled connections for longer. So the
+drain has three steps. First the pod serves everything, and each answer says `Connection: close`. Then new
+requests get 503 while those in flight finish. Then the process sends itself SIGINT, which ends vLLM.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ from sirocco_serving.config import DrainSettings
 from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.request.paths import PROBES
 
-# Below vLLM's logger, whose level and format (text or JSON) hold for us too.
+# A child of vLLM's logger has its level and its format, text or JSON.
 logger = logging.getLogger("vllm.sirocco")
 
 READY = "/ready"
 
 
 class Phase(Enum):
-    """Where a server is on its way out."""
+    """The phases of a drain."""
 
     SERVING = "serving"
     SETTLING = "settling"
@@ -35,12 +35,12 @@ class Phase(Enum):
 
 
 def interrupt_self() -> None:
-    """Sends SIGINT to this process: vLLM's own way to end."""
+    """Sends SIGINT to this process, on which vLLM ends."""
     os.kill(os.getpid(), signal.SIGINT)
 
 
 class Drain:
-    """Takes over SIGTERM once the server has started; SIGINT stays vLLM's and ends at once."""
+    """Drains on SIGTERM once the server has started. SIGINT stays vLLM's and ends the process at once."""
 
     def __init__(
         self, app: ASGIApp, settings: DrainSettings, leave: Callable[[], None] = interrupt_self
@@ -55,7 +55,7 @@ class Drain:
         self._draining: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request, or the server's start."""
+        """Handles one request, or the start of the server."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, self._armed(scope, send))
         elif scope["type"] == "http":
@@ -64,7 +64,7 @@ class Drain:
             await self._app(scope, receive, send)
 
     def begin(self, server: Any = None) -> None:
-        """Starts to drain; `server` is uvicorn's. A second call changes nothing."""
+        """Starts the drain. `server` is uvicorn's. A second call does nothing."""
         if self._draining is None:
             self._draining = asyncio.get_running_loop().create_task(self._drain(server))
 
@@ -88,7 +88,7 @@ class Drain:
             message = "This replica is shutting down: send the request again."
             problem = RequestError(503, "draining", message, retry_after_seconds=1)
             await problem.answer(scope, receive, send)
-        elif path in PROBES:  # Not waited for.
+        elif path in PROBES:  # The drain does not wait for probes.
             await self._app(scope, receive, send)
         else:
             self._in_flight += 1
@@ -117,7 +117,7 @@ class Drain:
     def _armed(self, scope: Scope, send: Send) -> Send:
         async def arm(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                # Only now: vLLM and uvicorn have set their own handlers, which this one replaces.
+                # vLLM and uvicorn have set their handlers by now, and this one replaces them.
                 server = getattr(scope["app"].state, "server", None)
                 asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.begin, server)
             await send(message)
@@ -126,9 +126,9 @@ class Drain:
 
 
 def close_after_answer(server: Any) -> None:
-    """Lets uvicorn close each connection whose answer began before the drain, at that answer's end.
+    """Makes uvicorn close each connection at the end of the answer that is under way.
 
-    Such an answer's headers are gone, so only the server can still end its keep-alive.
+    The headers of such an answer are sent already, so only the server can end its keep-alive.
     """
     state = getattr(server, "server_state", None)
     for connection in getattr(state, "connections", ()):

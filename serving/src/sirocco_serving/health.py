@@ -29,11 +29,11 @@ async def _answer(request: Request, health: Health) -> Response:
 
 @router.get("/ready")
 async def ready(request: Request) -> Response:
-    """200 while new requests are welcome: the server only listens after a first generation."""
+    """Answers 200 while the pod takes new requests. The server only listens after a first generation."""
     return await _answer(request, Health(status="ready"))
 
 
 @router.get("/live")
 async def live(request: Request) -> Response:
-    """200 while the engine runs, also while the pod drains."""
+    """Answers 200 while the engine runs, also while the pod drains."""
     return await _answer(request, Health(status="live"))

@@ -1,4 +1,4 @@
-"""The endpoint plugin that vLLM loads: attaches our routes and proves that the engine generates."""
+"""The endpoint plugin that vLLM loads. It adds our routes and checks that the engine generates."""
 
 from argparse import Namespace
 from typing import Any
@@ -17,7 +17,7 @@ from sirocco_serving.generate import openapi, routes
 
 
 class SiroccoEndpoints:
-    """vLLM's endpoint plugin protocol, the same in 0.26, 0.32 and 0.33."""
+    """Implements vLLM's endpoint plugin protocol, which is the same in 0.26, 0.32 and 0.33."""
 
     name = "sirocco"
     required_tasks = ("generate",)
@@ -27,24 +27,24 @@ class SiroccoEndpoints:
         app.include_router(routes.router)
         app.include_router(health.router)
         app.include_router(openapi.router)
-        # Vllm's routes call the engine that we hold to the limits.
+        # vLLM's own routes raise it, too: they call the guarded client.
         app.add_exception_handler(RequestError, answer_request_error)
 
     async def init_state(self, engine_client: Any, state: State, args: Namespace) -> None:
-        """Generates one token before the socket listens: a pod that answers can generate.
+        """Generates one token before the socket listens, so that a pod that answers can generate.
 
-        Raises StartupError when the engine cannot.
+        Raises StartupError when the engine cannot generate.
         """
         from sirocco_serving.engine.vllm_engine import VllmEngine
 
         engine = VllmEngine(engine_client)
-        await prove(engine)
+        await generate_one_token(engine)
         guard_client(engine_client, settings().limits)
         state.sirocco_engine = engine
 
 
-async def prove(engine: Engine) -> None:
-    """Generates one token. Raises StartupError, with the cause, when none comes."""
+async def generate_one_token(engine: Engine) -> None:
+    """Generates one token. Raises StartupError with the cause when none comes."""
     tokens = 0
     try:
         async for delta in engine.generate("Hello", Sampling(temperature=0, max_tokens=1), {}):

@@ -1,4 +1,4 @@
-"""What runs first in each of vLLM's processes: refuse wrong settings, and keep the cause of a crash."""
+"""The general plugin, which vLLM runs first in each of its processes."""
 
 import os
 
@@ -9,9 +9,10 @@ from sirocco_serving.telemetry.collector_headers import check_headers
 
 
 def check() -> None:
-    """The general plugin, called by vLLM once in the API server, in the engine and in each worker.
+    """Checks the settings, the keys and the collector's headers, and keeps the cause of a crash.
 
-    Raises StartupError when settings, keys or headers cannot be read, before any weight is loaded.
+    vLLM calls it once in the API server, in the engine and in each worker, before it loads any weights.
+    Raises StartupError when settings, keys or headers are wrong.
     """
     open_keys(settings().access)
     check_headers(os.environ)

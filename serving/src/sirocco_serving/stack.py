@@ -1,4 +1,7 @@
-"""The order of the middleware, with the reason for each place; the one class that vLLM is told to import."""
+"""The order of the middleware layers, and the reason for each place.
+
+vLLM imports `Stack` by its path: `--middleware sirocco_serving.stack.Stack`.
+"""
 
 from collections.abc import Callable
 
@@ -28,49 +31,51 @@ Layer = Callable[[ASGIApp], ASGIApp]
 
 
 def layers(settings: Settings) -> list[Layer]:
-    """The layers, outermost first; what is off is not among them."""
+    """Returns the layers, outermost first. Leaves out what the settings switch off."""
     access, limits = settings.access, settings.limits
     found: list[Layer] = []
-    # Outermost: what it hands on as the trace is the id in the log, too.
+    # Outermost: the log's id is the id of the trace that this layer starts.
     if settings.tracing is not None:
-        # Only here: it costs a second of a start.
-        from sirocco_serving.telemetry.trace import Trace, provider
+        # Imported only here: the import takes a second.
+        from sirocco_serving.telemetry.trace import Trace, tracer_provider
 
-        spans = provider(settings.tracing, settings.model)
+        spans = tracer_provider(settings.tracing, settings.model)
         found.append(lambda app: Trace(app, spans))
-    # Sees every answer, whoever gives it.
+    # Sees every answer, whichever layer gives it.
     found.append(lambda app: Observe(app, settings.model))
-    # Before all that may refuse, so that a page can read why; a preflight ends here and needs no key.
+    # Outside every layer that refuses, so that a page can read why. A preflight ends here and needs no key.
     if access.allowed_origins:
         found.append(lambda app: Cors(app, access.allowed_origins))
-    # Outside all that may fail, so that whatever fails is told in the one shape.
+    # Outside every layer that may fail, so that each failure has the one error format.
     found.append(ErrorFormat)
-    # Waits for whatever is answered further in.
+    # Outside the layers whose answers a drain waits for.
     found.append(lambda app: Drain(app, settings.drain))
-    # Before the allowlist, since the internal key opens vLLM's own routes.
+    # Before the allowlist: the internal key opens vLLM's own routes.
     if (keys := open_keys(access)) is not None:
         found.append(lambda app: Identify(app, keys))
-    # Before the keys: a path that is not there is a 404 for everyone.
+    # Before the keys: an unknown path is a 404 for everyone.
     found.append(Allowlist)
-    # Before the body is read: strangers cost a header, no memory.
+    # Before the body is read: a stranger costs no memory.
     if access.keys_folder is not None:
         found.append(RequireKey)
-        # Before the body is read, too; after the key, whose rate it is.
+        # Before the body is read, and after the key, which has the rate.
         found.append(RateLimit)
-    # Before all that looks into the body, and before a place is taken: a slow sender holds none.
+    # Before every layer that reads the body, and before admission: a slow sender holds no place.
     found.append(lambda app: Body(app, limits.body_bytes))
     if access.keys_folder is not None:
+        # After the body, which names the model.
         found.append(AllowedModels)
-    # Before a place is taken: what is refused by its text alone never waits.
+    # Before admission: a request that is refused for its body never waits.
     prompt_filter = PromptFilter(access.denied_patterns, installed_checks())
     found.append(lambda app: Policy(app, limits, prompt_filter))
-    # Before a place is taken: a kept answer costs the engine nothing.
+    # Before admission: a kept answer takes no place in the engine.
     if (kept := settings.answer_cache) is not None:
         answers = AnswerCache(kept.bytes, kept.seconds)
         found.append(lambda app: Cache(app, answers, settings.generation.temperature))
-    # Last, so that a place is taken by what the engine will really work on.
+    # After every layer that answers without the engine.
     if (places := limits.in_flight) is not None:
         found.append(lambda app: Admission(app, places, limits.queue, limits.queue_seconds))
+    # Acts at the start alone.
     found.append(RequirePlugin)
     # Next to vLLM, whose count it reads.
     found.append(TokenUsage)
@@ -78,7 +83,7 @@ def layers(settings: Settings) -> list[Layer]:
 
 
 class Stack:
-    """All layers around vLLM's app."""
+    """Wraps vLLM's app in all layers."""
 
     def __init__(self, app: ASGIApp) -> None:
         for layer in reversed(layers(settings())):
@@ -86,5 +91,5 @@ class Stack:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request, or the server's start and end."""
+        """Handles one request, or the start and end of the server."""
         await self._app(scope, receive, send)

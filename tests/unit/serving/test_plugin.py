@@ -7,7 +7,7 @@ import pytest
 
 from sirocco_serving.engine.protocol import Delta
 from sirocco_serving.engine.sampling import Sampling
-from sirocco_serving.plugin import prove
+from sirocco_serving.plugin import generate_one_token
 
 
 class Engine:
@@ -28,9 +28,9 @@ class Engine:
         return True
 
 
-def test_one_token_proves_an_engine() -> None:
+def test_one_token_is_generated_before_the_server_listens() -> None:
     engine = Engine()
-    asyncio.run(prove(engine))
+    asyncio.run(generate_one_token(engine))
     assert [sampling.max_tokens for sampling in engine.calls] == [1]
 
 
@@ -46,5 +46,5 @@ def test_one_token_proves_an_engine() -> None:
 )
 def test_an_engine_that_cannot_generate_ends_the_start_with_one_line(engine: Engine, problem: str) -> None:
     with pytest.raises(SystemExit) as raised:
-        asyncio.run(prove(engine))
+        asyncio.run(generate_one_token(engine))
     assert str(raised.value) == f"sirocco serving: engine: {problem}"

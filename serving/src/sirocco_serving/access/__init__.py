@@ -1,1 +1,1 @@
-"""Who may come in, what for and how often: paths, keys, their models and rates, other origins."""
+"""Who may send requests: open paths, keys, their models and rates, and other origins."""

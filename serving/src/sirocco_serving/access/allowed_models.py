@@ -1,4 +1,4 @@
-"""A key that is bound to some models opens no other."""
+"""The models that a key may use."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -8,7 +8,7 @@ from sirocco_serving.request.state import identity, request_body
 
 
 class AllowedModels:
-    """Answers 403 when the request's model is not among the key's."""
+    """Answers 403 for a model that the key may not use."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -23,19 +23,19 @@ class AllowedModels:
 
 
 def _problem(scope: Scope) -> RequestError | None:
-    who = identity(scope)
-    if who is None or who.models is None or not who.models.isdisjoint(_models(scope)):
+    holder = identity(scope)
+    if holder is None or holder.models is None or not holder.models.isdisjoint(_models(scope)):
         return None
-    allowed = ", ".join(sorted(who.models))
-    message = f"The key `{who.name}` may not use this model; it may use {allowed}."
+    allowed = ", ".join(sorted(holder.models))
+    message = f"The key `{holder.name}` may not use this model; it may use {allowed}."
     return RequestError(403, "model_not_allowed", message, param="model")
 
 
 def _models(scope: Scope) -> list[str]:
-    """The names of the model that the request is for: a request without one is for the base model."""
+    """Returns the names of the request's model. A request that names none is for the base model."""
     named = (request_body(scope) or {}).get("model")
     if named and scope["path"].startswith("/v1/"):
         return [named] if isinstance(named, str) else []
-    # vLLM's own arguments: the names that it serves the base model under.
+    # vLLM's own arguments hold the names of the base model.
     arguments = scope["app"].state.args
     return list(arguments.served_model_name or [arguments.model])

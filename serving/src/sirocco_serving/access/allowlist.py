@@ -1,4 +1,4 @@
-"""Only the paths of the contract are open: vLLM has many more routes, most of them without a guard."""
+"""Only the paths of the contract are open. vLLM has many more routes, most of them without a guard."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -8,7 +8,7 @@ from sirocco_serving.request.state import identity
 
 
 class Allowlist:
-    """Answers 404 for every path outside `PATHS`, but for the internal key, and for every WebSocket."""
+    """Answers 404 for every WebSocket, and for every other path unless the internal key asks."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -18,7 +18,7 @@ class Allowlist:
         if scope["type"] == "lifespan" or (scope["type"] == "http" and _open(scope)):
             await self._app(scope, receive, send)
         else:
-            # A WebSocket's handshake, too: until it is accepted it is answered as any request.
+            # This answers a WebSocket's handshake, too: until it is accepted it takes an HTTP answer.
             message = f"There is no such path here. The paths are {', '.join(sorted(PATHS))}."
             await RequestError(404, "not_found", message).answer(scope, receive, send)
 
@@ -26,5 +26,5 @@ class Allowlist:
 def _open(scope: Scope) -> bool:
     if scope["path"] in PATHS:
         return True
-    who = identity(scope)
-    return who is not None and who.internal
+    holder = identity(scope)
+    return holder is not None and holder.internal

@@ -1,4 +1,4 @@
-"""Which pages of other origins may read answers: the headers of CORS, on errors too."""
+"""CORS: which pages of other origins may read answers, errors too."""
 
 from collections.abc import Awaitable
 
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Send
 from sirocco_serving.errors.request_error import RequestError
 
 METHODS = ("GET", "POST")
-# What a browser hides from a page unless it is named.
+# A browser hides these headers from a page unless they are named.
 EXPOSED = (
     "retry-after",
     "traceparent",
@@ -26,9 +26,9 @@ EXPOSED = (
 
 
 class Cors(CORSMiddleware):
-    """Starlette's CORS for a list of origins, its refusals in the one error shape.
+    """Adds the headers of CORS for a list of origins, and answers preflights.
 
-    It answers preflights itself. Credentials stay off: keys come in a header, never in a cookie.
+    Refusals have the one error format. Credentials stay off: keys come in a header, never in a cookie.
     """
 
     def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
@@ -37,19 +37,19 @@ class Cors(CORSMiddleware):
         )
 
     def send(self, message: Message, send: Send, request_headers: Headers) -> Awaitable[None]:  # type: ignore[override]
-        """Adds the headers at an answer's start alone. See CORSMiddleware."""
+        """Adds the headers to the start of an answer. See CORSMiddleware."""
         if message["type"] != "http.response.start":
             return send(message)
         return super().send(message, send, request_headers)
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """The answer to a preflight. See CORSMiddleware."""
+        """Answers a preflight. See CORSMiddleware."""
         answer = super().preflight_response(request_headers)
         if answer.status_code < 400:
             return answer
-        told = bytes(answer.body).decode()
+        reason = bytes(answer.body).decode()
         refusal = RequestError(
-            400, "cors_refused", f"{told}: ask the model's owner to allow it (access.allowedOrigins)."
+            400, "cors_refused", f"{reason}: ask the model's owner to allow it (access.allowedOrigins)."
         ).response()
         for name, value in answer.headers.items():
             if name not in ("content-length", "content-type"):

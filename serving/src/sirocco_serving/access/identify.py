@@ -1,4 +1,4 @@
-"""Whose key came with a request. Refuses nothing: what a path asks for is decided further in."""
+"""Finds whose key came with a request. Layers further in decide what the key opens."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -9,7 +9,7 @@ _SCHEME = b"bearer "
 
 
 class Identify:
-    """Looks the bearer key up and takes it out of the headers, so that nothing further in can tell it."""
+    """Finds the holder of the bearer key, and removes the key from the headers."""
 
     def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
         self._app = app
@@ -24,9 +24,9 @@ class Identify:
                     **scope,
                     "headers": [pair for pair in scope["headers"] if pair[0] != b"authorization"],
                 }
-                # Two of them could mean one holder here and another one elsewhere.
+                # With two headers another layer could read another key.
                 if len(given) == 1 and given[0][: len(_SCHEME)].lower() == _SCHEME:
-                    who = self._keys.find(given[0][len(_SCHEME) :].strip())
-                    if who is not None:
-                        set_identity(scope, who)
+                    holder = self._keys.find(given[0][len(_SCHEME) :].strip())
+                    if holder is not None:
+                        set_identity(scope, holder)
         await self._app(scope, receive, send)

@@ -1,8 +1,8 @@
-"""The keys of a pod: a mounted Secret's entries, read again when they change.
+"""The keys of a pod: the entries of a mounted Secret, read again when they change.
 
-An entry's name is the key's name; its text is JSON, `{"sha256": HEX, "models": [NAME, ...],
-"requestsPerMinute": N, "tokensPerMinute": N}`, with all but the first left out at will. Keys are random and
-long (256 bits), so a plain hash of them gives nothing away.
+The name of an entry is the name of the key. Its content is JSON: `{"sha256": HEX, "models": [NAME, ...],
+"requestsPerMinute": N, "tokensPerMinute": N}`. Only `sha256` is required. Keys are random and have 256
+bits, so an unsalted hash is safe.
 """
 
 import hashlib
@@ -23,11 +23,11 @@ from sirocco_serving.request.state import Identity
 logger = logging.getLogger("vllm.sirocco")
 
 INTERNAL = "internal"
-# How long a changed Secret may go unnoticed once the kubelet has written it.
-LOOK_SECONDS = 1.0
-# A key's entry is some hundred bytes: a longer file is a mistake.
+# How often the files are checked for a change.
+CHECK_SECONDS = 1.0
+# An entry has some hundred bytes: a longer file is a mistake.
 LONGEST_ENTRY = 16 * 1024
-# 128 bits in base64, or more: a shorter internal key could be guessed.
+# 128 bits in base64. A shorter internal key could be guessed.
 SHORTEST_INTERNAL = 22
 
 _NAME = TypeAdapter(Name)
@@ -42,99 +42,99 @@ class _Entry(BaseModel):
     tokens_per_minute: int | None = Field(default=None, alias="tokensPerMinute", ge=1, le=10**12)
 
 
-def parse_entry(name: str, text: bytes) -> tuple[bytes, Identity]:
-    """A key's SHA-256 and what its holder may do.
+def parse_entry(name: str, content: bytes) -> tuple[bytes, Identity]:
+    """Returns the SHA-256 of a key, and its holder.
 
-    Raises ValueError saying what is wrong, without the text.
+    Raises ValueError with what is wrong, without the content.
     """
     try:
         _NAME.validate_python(name)
-        entry = _Entry.model_validate_json(text)
+        entry = _Entry.model_validate_json(content)
     except ValidationError as error:
-        told = "; ".join(
+        problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc']) or 'entry'}: {problem['msg']}"
             for problem in error.errors(include_url=False, include_input=False)
         )
-        raise ValueError(told) from None
+        raise ValueError(problems) from None
     if name == INTERNAL:
         raise ValueError(f"the name {INTERNAL} is the internal key's: choose another")
-    who = Identity(
+    holder = Identity(
         name,
         models=None if entry.models is None else frozenset(entry.models),
         requests_per_minute=entry.requests_per_minute,
         tokens_per_minute=entry.tokens_per_minute,
     )
-    return bytes.fromhex(entry.sha256), who
+    return bytes.fromhex(entry.sha256), holder
 
 
 class KeyRing:
-    """Finds whose key a text is; a change in the files holds within `LOOK_SECONDS`, without a restart."""
+    """Finds the holder of a key. A change of the files holds within `CHECK_SECONDS`, without a restart."""
 
     def __init__(
         self, folder: Path | None, internal_file: Path | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Raises StartupError when a file or folder cannot be read."""
+        """Reads the keys. Raises StartupError when a file or folder cannot be read."""
         self._folder = folder
         self._internal_file = internal_file
         self._clock = clock
         try:
-            self._mark = self._look()
-            self._known = self._read()
+            self._version = self._read_version()
+            self._known = self._read_keys()
         except (OSError, ValueError) as error:
             raise StartupError("config", f"cannot read the keys: {error}") from None
-        self._looked = clock()
+        self._checked = clock()
 
     def find(self, key: bytes) -> Identity | None:
-        """Whose key it is, or None. Takes the same time for each key, valid or not."""
+        """Returns the holder of a key, or None. Takes the same time for every key, valid or not."""
         self._refresh()
         digest = hashlib.sha256(key).digest()
         found = None
-        for known, who in self._known:
+        for known, holder in self._known:
             if hmac.compare_digest(known, digest):
-                found = who
+                found = holder
         return found
 
     def _refresh(self) -> None:
         now = self._clock()
-        if now - self._looked < LOOK_SECONDS:
+        if now - self._checked < CHECK_SECONDS:
             return
-        self._looked = now
+        self._checked = now
         try:
-            mark = self._look()
-            if mark != self._mark:
-                self._known = self._read()
-                self._mark = mark
+            version = self._read_version()
+            if version != self._version:
+                self._known = self._read_keys()
+                self._version = version
                 logger.info("keys: read %d keys again", len(self._known))
         except (OSError, ValueError) as error:
             logger.warning("keys: the keys read before stay valid: %s", error)
 
-    def _look(self) -> tuple[object, ...]:
-        """Changes when the files do."""
-        internal = () if self._internal_file is None else (_stamp(self._internal_file),)
-        return internal if self._folder is None else (*internal, *_marks(self._folder))
+    def _read_version(self) -> tuple[object, ...]:
+        """Returns a value that changes when the files do."""
+        internal = () if self._internal_file is None else (_file_version(self._internal_file),)
+        return internal if self._folder is None else (*internal, *_folder_version(self._folder))
 
-    def _read(self) -> list[tuple[bytes, Identity]]:
+    def _read_keys(self) -> list[tuple[bytes, Identity]]:
         known: list[tuple[bytes, Identity]] = []
         if self._internal_file is not None:
             known.append((_internal_digest(self._internal_file), Identity(INTERNAL, internal=True)))
         for path in () if self._folder is None else _entries(self._folder):
             try:
                 with path.open("rb") as file:
-                    text = file.read(LONGEST_ENTRY + 1)
-                if len(text) > LONGEST_ENTRY:
+                    content = file.read(LONGEST_ENTRY + 1)
+                if len(content) > LONGEST_ENTRY:
                     raise ValueError(f"longer than {LONGEST_ENTRY} bytes")
-                digest, who = parse_entry(path.name, text)
+                digest, holder = parse_entry(path.name, content)
                 if any(digest == other for other, _ in known):
                     raise ValueError("another entry has the same key")
-                known.append((digest, who))
+                known.append((digest, holder))
             except (OSError, ValueError) as error:
-                # One wrong entry locks out its own holder alone.
+                # A wrong entry locks out its own holder alone.
                 logger.error("keys: the entry %r is no valid key: %s", path.name, error)
         return known
 
 
 def open_keys(access: AccessSettings) -> KeyRing | None:
-    """The keys that the settings name; None when they name none. Raises StartupError as `KeyRing` does."""
+    """Reads the keys that the settings name; None without any. Raises StartupError as `KeyRing` does."""
     if access.keys_folder is None and access.internal_key_file is None:
         return None
     folder = None if access.keys_folder is None else Path(access.keys_folder)
@@ -150,18 +150,18 @@ def _internal_digest(path: Path) -> bytes:
 
 
 def _entries(folder: Path) -> list[Path]:
-    # A name with a dot in front is the kubelet's own (`..data`), or an editor's.
+    # A name with a leading dot is the kubelet's (`..data`) or an editor's.
     return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and not path.is_dir())
 
 
-def _marks(folder: Path) -> list[object]:
+def _folder_version(folder: Path) -> list[object]:
     try:
-        # A Secret's volume changes by one link that is swapped.
+        # The kubelet changes a Secret's volume by swapping this link.
         return [os.readlink(folder / "..data")]
     except FileNotFoundError:
-        return [(path.name, _stamp(path)) for path in _entries(folder)]
+        return [(path.name, _file_version(path)) for path in _entries(folder)]
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
-    seen = path.stat()
-    return seen.st_mtime_ns, seen.st_size, seen.st_ino
+def _file_version(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,6 +1,7 @@
-"""How much one key may ask for in a minute: requests, counted as they come, and tokens, charged afterwards.
+"""How many requests and tokens a key may use in a minute.
 
-Windows are fixed and begin with a key's first request; each pod counts for itself.
+Requests count as they come, tokens count at the end of an answer. Windows are fixed and begin with the first
+request of a key. Each pod counts for itself.
 """
 
 import math
@@ -20,7 +21,7 @@ from sirocco_serving.request.state import identity, usage
 
 @dataclass(frozen=True, slots=True)
 class _Rate:
-    """What one key may have of one kind, `requests` or `tokens`."""
+    """The limit of one key for one kind, `requests` or `tokens`."""
 
     kind: str
     key: str
@@ -28,10 +29,10 @@ class _Rate:
 
 
 class RateLimit:
-    """Answers 429 when a key has used up a minute's share; answers to limited keys say what is left.
+    """Answers 429 when a key has used up its minute, and adds what is left to each answer's headers.
 
-    A request is let in while tokens are left, since its own are only known at its end: the last one may use
-    more than was left, and so may those that run at the same time.
+    A request passes while any tokens are left, because its own count is only known at its end. So the last
+    request may use more than was left, and so may requests that run at the same time.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,12 +40,12 @@ class RateLimit:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on and charges for it, or answers it."""
+        """Passes a request on and counts it, or answers it."""
         requests, tokens = _rates(scope)
         if requests is None and tokens is None:
             await self._app(scope, receive, send)
             return
-        send = self._telling([rate for rate in (requests, tokens) if rate is not None], send)
+        send = self._with_headers([rate for rate in (requests, tokens) if rate is not None], send)
         for rate, free in ((tokens, self._has_some_left), (requests, self._take)):
             if rate is not None and not await free(rate):
                 await (await self._problem(rate)).answer(scope, receive, send)
@@ -60,11 +61,11 @@ class RateLimit:
         return await self._limiter.test(rate.item, rate.key, rate.kind)
 
     async def _take(self, rate: _Rate, amount: int = 1) -> bool:
-        # Nothing taken must not begin a window.
+        # A count of 0 must not begin a window.
         return amount == 0 or await self._limiter.hit(rate.item, rate.key, rate.kind, cost=amount)
 
     async def _state(self, rate: _Rate) -> tuple[int, int]:
-        """What is left, and the seconds until all of it is there again."""
+        """Returns what is left, and the seconds until the window ends."""
         window = await self._limiter.get_window_stats(rate.item, rate.key, rate.kind)
         return max(0, window.remaining), max(0, math.ceil(window.reset_time - time.time()))
 
@@ -73,15 +74,15 @@ class RateLimit:
         message = f"The key `{rate.key}` may use {rate.item.amount} {rate.kind} a minute, which are used up."
         return RequestError(429, f"{rate.kind}_per_minute", message, retry_after_seconds=max(1, seconds))
 
-    def _telling(self, rates: list[_Rate], send: Send) -> Send:
+    def _with_headers(self, rates: list[_Rate], send: Send) -> Send:
         async def begin(message: Message) -> None:
-            told = [pair for rate in rates for pair in await self._headers(rate)]
-            await send({**message, "headers": [*message.get("headers", ()), *told]})
+            headers = [pair for rate in rates for pair in await self._headers(rate)]
+            await send({**message, "headers": [*message.get("headers", ()), *headers]})
 
-        def tell(message: Message) -> Awaitable[None]:
+        def forward(message: Message) -> Awaitable[None]:
             return begin(message) if message["type"] == "http.response.start" else send(message)
 
-        return tell
+        return forward
 
     async def _headers(self, rate: _Rate) -> list[tuple[bytes, bytes]]:
         left, seconds = await self._state(rate)
@@ -94,12 +95,12 @@ class RateLimit:
 
 
 def _rates(scope: Scope) -> tuple[_Rate | None, _Rate | None]:
-    who = identity(scope) if generates(scope) else None
-    if who is None:
+    holder = identity(scope) if generates(scope) else None
+    if holder is None:
         return None, None
-    limits = (("requests", who.requests_per_minute), ("tokens", who.tokens_per_minute))
+    limits = (("requests", holder.requests_per_minute), ("tokens", holder.tokens_per_minute))
     requests, tokens = (
-        None if amount is None else _Rate(kind, who.name, RateLimitItemPerMinute(amount))
+        None if amount is None else _Rate(kind, holder.name, RateLimitItemPerMinute(amount))
         for kind, amount in limits
     )
     return requests, tokens

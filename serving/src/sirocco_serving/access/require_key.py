@@ -1,4 +1,4 @@
-"""Who may come in: with keys on, the holder of a key; to the metrics, the internal key alone."""
+"""With keys on, every request needs a key, and the metrics need the internal key."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -8,7 +8,7 @@ from sirocco_serving.request.state import identity
 
 
 class RequireKey:
-    """Answers 401 without a valid key and 403 for a user's key on `/metrics`; probes need none."""
+    """Answers 401 without a valid key, and 403 for a user's key on `/metrics`. Probes need no key."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -23,13 +23,13 @@ class RequireKey:
 
 
 def _problem(scope: Scope) -> RequestError | None:
-    # A browser sends no key with OPTIONS, and no route does anything on it.
+    # A browser sends no key with OPTIONS, and no route acts on it.
     if scope["path"] in HEALTH or scope["method"] == "OPTIONS":
         return None
-    who = identity(scope)
-    if who is None:
+    holder = identity(scope)
+    if holder is None:
         message = "This model asks for a valid key: send the header `Authorization: Bearer KEY`."
         return RequestError(401, "invalid_api_key", message)
-    if scope["path"] == METRICS and not who.internal:
+    if scope["path"] == METRICS and not holder.internal:
         return RequestError(403, "internal_key_needed", "Metrics are for the internal key alone.")
     return None

@@ -1,8 +1,8 @@
-"""A number of places and a bounded queue for them, fair between holders of keys.
+"""A number of places and a bounded queue, fair between the holders of keys.
 
-The next place goes to the waiting holder who has the fewest, then to the one served longest ago; one holder's
-requests keep their order. A full queue makes room for a holder who waits with less than others: the newest
-request of the one who waits with the most is turned away instead.
+The next place goes to the waiting holder who has the fewest places, then to the one served longest ago. The
+requests of one holder keep their order. When the queue is full, a holder with fewer waiting requests than
+others still gets in: the newest request of the holder with the most is turned away instead.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# The weight of the latest stay in the running mean: some ten requests back count.
+# The weight of the latest stay in the running mean, which covers some ten requests.
 _WEIGHT = 0.2
 
 
@@ -23,21 +23,21 @@ class GateFullError(Exception):
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """One request's claim: `turn` becomes True with a place, False when it is turned away."""
+    """The claim of one request. `turn` becomes True with a place, False when the request is turned away."""
 
     holder: str
     turn: asyncio.Future[bool]
-    # When it began to wait; once it has a place, when it got that.
+    # When the wait began; with a place, when the stay began.
     began: float
 
     @property
     def admitted(self) -> bool:
-        """Whether it has a place."""
+        """Whether the request has a place."""
         return self.turn.done() and not self.turn.cancelled() and self.turn.result()
 
 
 class Gate:
-    """Hands out `places`; `queue` requests may wait for one."""
+    """Hands out `places`. `queue` requests may wait for one."""
 
     def __init__(self, places: int, queue: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._places = places
@@ -51,25 +51,25 @@ class Gate:
 
     @property
     def inside(self) -> int:
-        """Requests that have a place."""
+        """How many requests have a place."""
         return self._inside.total()
 
     @property
     def waiting(self) -> int:
-        """Requests that wait for one."""
-        return sum(len(line) for line in self._waiting.values())
+        """How many requests wait for a place."""
+        return sum(len(requests) for requests in self._waiting.values())
 
     @property
     def oldest_seconds(self) -> float:
-        """How long the request has waited that waits longest, 0 when none waits."""
-        # The first of a holder's line has waited longest in it.
-        first = min((line[0].began for line in self._waiting.values()), default=None)
+        """The longest current wait in seconds, 0 when none waits."""
+        # The first request of each holder has waited longest.
+        first = min((requests[0].began for requests in self._waiting.values()), default=None)
         return 0.0 if first is None else self._clock() - first
 
     def enter(self, holder: str) -> Ticket:
-        """A ticket with a place, if one is free, or in the queue; to be given back with `leave`.
+        """Returns a ticket with a place, or in the queue when none is free. `leave` gives it back.
 
-        Raises GateFullError when there is no room for it.
+        Raises GateFullError when the queue is full.
         """
         ticket = Ticket(holder, asyncio.get_running_loop().create_future(), self._clock())
         if self.inside < self._places:
@@ -81,7 +81,7 @@ class Gate:
         return ticket
 
     def leave(self, ticket: Ticket) -> None:
-        """Gives a ticket's place back, in the queue or inside."""
+        """Gives a ticket back, with a place or in the queue."""
         if ticket.admitted:
             self._stayed(self._clock() - ticket.began)
             self._inside[ticket.holder] -= 1
@@ -95,7 +95,7 @@ class Gate:
             self._served.pop(ticket.holder, None)
 
     def seconds_until_free(self) -> int:
-        """When a request that comes now would find a place, going by the latest stays; at least 1."""
+        """Estimates from the latest stays when a new request would get a place, in whole seconds from 1."""
         mean = self._mean_seconds or 0
         return max(1, math.ceil(mean * (self.waiting + 1) / self._places))
 
@@ -123,9 +123,9 @@ class Gate:
         turned_away.turn.set_result(False)
 
     def _forget(self, ticket: Ticket) -> None:
-        line = self._waiting[ticket.holder]
-        line.remove(ticket)
-        if not line:
+        requests = self._waiting[ticket.holder]
+        requests.remove(ticket)
+        if not requests:
             del self._waiting[ticket.holder]
 
     def _stayed(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""So many requests in the engine at a time; the others wait for their turn, fairly and not for ever."""
+"""The layer that lets a limited number of requests into the engine. The others wait in a queue."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ class _End(Enum):
 
 
 class Admission:
-    """Answers 429 with Retry-After when the queue is full or a request has waited for `queue_seconds`."""
+    """Answers 429 with Retry-After when the queue is full, or after a wait of `queue_seconds`."""
 
     def __init__(
         self,
@@ -42,13 +42,13 @@ class Admission:
         metrics.OLDEST_QUEUED.set_function(lambda: self._gate.oldest_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on when there is a place for it."""
+        """Passes a request on once it has a place, or answers it."""
         if not generates(scope):
             await self._app(scope, receive, send)
             return
-        who = identity(scope)
+        holder = identity(scope)
         try:
-            ticket = self._gate.enter("" if who is None else who.name)
+            ticket = self._gate.enter("" if holder is None else holder.name)
         except GateFullError:
             await self._full().answer(scope, receive, send)
             return

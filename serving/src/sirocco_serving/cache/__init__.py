@@ -1,1 +1,1 @@
-"""Answers that are kept and given again."""
+"""Answers to deterministic requests, kept and sent again."""

@@ -1,4 +1,4 @@
-"""Whole answers of deterministic requests, kept in memory, bounded by bytes and by age."""
+"""Answers to deterministic requests, kept in memory, with a limit of bytes and of age."""
 
 import hashlib
 import json
@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# An entry's objects and its place in the table, roughly.
+# A rough size of the objects of one entry.
 OVERHEAD_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CachedAnswer:
     """The body of an answer with status 200."""
 
     content_type: bytes
@@ -21,22 +21,22 @@ class Answer:
 
     @property
     def size(self) -> int:
-        """The bytes that it takes in the cache."""
+        """The bytes that the answer takes in the cache."""
         return OVERHEAD_BYTES + len(self.content_type) + len(self.body)
 
 
 class AnswerCache:
-    """Answers by fingerprint; an answer bigger than all of the cache is not kept."""
+    """Answers by fingerprint. An answer larger than the cache is not kept."""
 
     def __init__(self, most_bytes: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._most_bytes = most_bytes
         self._seconds = seconds
         self._clock = clock
-        self._answers: OrderedDict[bytes, tuple[float, Answer]] = OrderedDict()
+        self._answers: OrderedDict[bytes, tuple[float, CachedAnswer]] = OrderedDict()
         self.size = 0
 
-    def get(self, fingerprint: bytes) -> Answer | None:
-        """The answer, unless it is too old."""
+    def get(self, fingerprint: bytes) -> CachedAnswer | None:
+        """Returns the answer, or None when there is none or it is too old."""
         found = self._answers.get(fingerprint)
         if found is None:
             return None
@@ -47,8 +47,8 @@ class AnswerCache:
         self._answers.move_to_end(fingerprint)
         return answer
 
-    def put(self, fingerprint: bytes, answer: Answer) -> None:
-        """Keeps an answer; the ones not asked for the longest make place."""
+    def put(self, fingerprint: bytes, answer: CachedAnswer) -> None:
+        """Keeps an answer. The answers that were not used for the longest time make room."""
         if fingerprint in self._answers:
             self._drop(fingerprint)
         if answer.size > self._most_bytes:
@@ -63,21 +63,21 @@ class AnswerCache:
         self.size -= answer.size
 
 
-def deterministic(path: str, asked: Mapping[str, Any], default_temperature: float) -> bool:
-    """Whether the same request has the same whole answer: temperature 0 or a seed, and no stream.
+def deterministic(path: str, body: Mapping[str, Any], default_temperature: float) -> bool:
+    """Returns whether equal requests get equal answers: temperature 0 or a seed, and no stream.
 
-    `default_temperature` holds for `/generate` alone: on vLLM's own routes it is the model's.
+    `default_temperature` is the default of `/generate`; vLLM's own routes use the model's.
     """
     ours = path.startswith("/generate")
-    if asked.get("stream") or (ours and asked.get("prompt") is not None and asked.get("stream") is not False):
+    if body.get("stream") or (ours and body.get("prompt") is not None and body.get("stream") is not False):
         return False
-    temperature = asked.get("temperature", default_temperature if ours else None)
-    seed = asked.get("seed")
-    cold = isinstance(temperature, int | float) and not isinstance(temperature, bool) and temperature == 0
-    return cold or (isinstance(seed, int) and not isinstance(seed, bool))
+    temperature = body.get("temperature", default_temperature if ours else None)
+    seed = body.get("seed")
+    greedy = isinstance(temperature, int | float) and not isinstance(temperature, bool) and temperature == 0
+    return greedy or (isinstance(seed, int) and not isinstance(seed, bool))
 
 
-def fingerprint(path: str, key_name: str, asked: Mapping[str, Any]) -> bytes:
-    """Tells requests apart; those of two keys never meet, so that no holder learns what another one asked."""
-    told = json.dumps([path, key_name, asked], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(told.encode()).digest()
+def fingerprint(path: str, key_name: str, body: Mapping[str, Any]) -> bytes:
+    """Returns a hash of a request and its key's name, so that no holder sees the answers of another."""
+    content = json.dumps([path, key_name, body], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).digest()

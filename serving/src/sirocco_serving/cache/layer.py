@@ -1,8 +1,8 @@
-"""Answers a deterministic request that was answered before, word for word."""
+"""The layer that answers a deterministic request from the cache."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sirocco_serving.cache.answer_cache import Answer, AnswerCache, deterministic, fingerprint
+from sirocco_serving.cache.answer_cache import AnswerCache, CachedAnswer, deterministic, fingerprint
 from sirocco_serving.request.state import identity, request_body, set_cache_result
 from sirocco_serving.telemetry import metrics
 
@@ -10,7 +10,7 @@ HEADER = b"x-sirocco-cache"
 
 
 class Cache:
-    """Says `x-sirocco-cache: hit` or `miss` on every answer that may be kept."""
+    """Sends a kept answer, or keeps a new one. The header `x-sirocco-cache` says hit or miss."""
 
     def __init__(self, app: ASGIApp, answers: AnswerCache, default_temperature: float) -> None:
         self._app = app
@@ -23,20 +23,20 @@ class Cache:
         if body is None or not deterministic(scope["path"], body, self._default_temperature):
             await self._app(scope, receive, send)
             return
-        who = identity(scope)
-        mark = fingerprint(scope["path"], who.name if who is not None else "", body)
-        answer = self._answers.get(mark)
+        holder = identity(scope)
+        request = fingerprint(scope["path"], holder.name if holder is not None else "", body)
+        answer = self._answers.get(request)
         result = "miss" if answer is None else "hit"
         metrics.CACHED.labels(result).inc()
         metrics.CACHE_BYTES.set(self._answers.size)
         set_cache_result(scope, result)
         if answer is None:
-            await self._app(scope, receive, Recorder(send, self._answers, mark))
+            await self._app(scope, receive, Recorder(send, self._answers, request))
         else:
             await _send(answer, send)
 
 
-async def _send(answer: Answer, send: Send) -> None:
+async def _send(answer: CachedAnswer, send: Send) -> None:
     headers = [
         (b"content-type", answer.content_type),
         (b"content-length", str(len(answer.body)).encode()),
@@ -47,17 +47,17 @@ async def _send(answer: Answer, send: Send) -> None:
 
 
 class Recorder:
-    """Sends an answer on, and keeps it once it is whole and good."""
+    """Sends an answer on, and keeps it once it is complete and has status 200."""
 
-    def __init__(self, send: Send, answers: AnswerCache, mark: bytes) -> None:
+    def __init__(self, send: Send, answers: AnswerCache, request: bytes) -> None:
         self._send = send
         self._answers = answers
-        self._mark = mark
+        self._request = request
         self._content_type: bytes | None = None
         self._parts: list[bytes] = []
 
     async def __call__(self, message: Message) -> None:
-        """Takes one message of the answer."""
+        """Handles one message of the answer."""
         if message["type"] == "http.response.start":
             headers = list(message.get("headers", ()))
             if message["status"] == 200:
@@ -66,6 +66,6 @@ class Recorder:
         elif self._content_type is not None:
             self._parts.append(message.get("body", b""))
             if not message.get("more_body", False):
-                self._answers.put(self._mark, Answer(self._content_type, b"".join(self._parts)))
+                self._answers.put(self._request, CachedAnswer(self._content_type, b"".join(self._parts)))
                 metrics.CACHE_BYTES.set(self._answers.size)
         await self._send(message)

@@ -1,1 +1,1 @@
-"""Errors: of one request, of vLLM, and of a start."""
+"""The one format of error answers, and the error that stops a start."""

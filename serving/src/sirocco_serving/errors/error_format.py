@@ -1,4 +1,4 @@
-"""One shape for every error, whoever made it: vLLM's answers are reworded, exceptions become a 500."""
+"""The layer that gives every error the one format: vLLM's error answers are rewritten, exceptions are a 500."""
 
 import logging
 import traceback
@@ -6,20 +6,20 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sirocco_serving.errors.vllm_errors import reworded
+from sirocco_serving.errors.vllm_errors import rewritten
 from sirocco_serving.request.paths import PATHS
 from sirocco_serving.request.state import error_code, request_body
 
 logger = logging.getLogger("vllm.sirocco")
 
-# Of a longer error only the status is told.
+# The text of a longer error is dropped.
 _MOST_BYTES = 256 * 1024
 
 
 class ErrorFormat:
-    """Holds an answer with an error status back until it is whole, and sends it in our shape.
+    """Holds an answer with an error status back until it is complete, and sends it in the one format.
 
-    Our own modules' errors have it already; vLLM's own routes, open to the internal key, stay vLLM's.
+    Errors of our own modules have the format already. vLLM's own routes keep vLLM's errors.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -30,19 +30,19 @@ class ErrorFormat:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(scope, receive, send)
+        answer = _HeldAnswer(scope, receive, send)
         try:
-            await self._app(scope, receive, answer.pass_on)
+            await self._app(scope, receive, answer.forward)
         except Exception as error:
-            # Without its text, which may hold what the client sent.
+            # Without its message, which may hold what the client sent.
             logger.error(
                 "a request to %s failed: %s at %s", _route(scope), type(error).__name__, _place(error)
             )
             await answer.fail()
 
 
-class _Answer:
-    """One answer on its way out."""
+class _HeldAnswer:
+    """One answer, held back once it is an error."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
@@ -52,12 +52,12 @@ class _Answer:
         self._held: Message | None = None
         self._body = b""
 
-    def pass_on(self, message: Message) -> Awaitable[None]:
+    def forward(self, message: Message) -> Awaitable[None]:
         if self._began:
             return self._send(message)
-        return self._look(message)
+        return self._inspect(message)
 
-    async def _look(self, message: Message) -> None:
+    async def _inspect(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             if message["status"] >= 400 and self._scope["path"] in PATHS and error_code(self._scope) is None:
                 self._held = message
@@ -69,17 +69,17 @@ class _Answer:
         if len(self._body) <= _MOST_BYTES:
             self._body += message.get("body", b"")
         if not message.get("more_body", False):
-            await self._reword(self._held)
+            await self._rewrite(self._held)
 
     async def fail(self) -> None:
-        """Answers 500, unless an answer has begun: then its connection ends without an end of the body."""
+        """Answers 500. An answer that has begun ends without the end of its body instead."""
         if not self._began:
-            await reworded(500, b"", None).answer(self._scope, self._receive, self._send)
+            await rewritten(500, b"", None).answer(self._scope, self._receive, self._send)
 
-    async def _reword(self, start: Message) -> None:
+    async def _rewrite(self, start: Message) -> None:
         self._began = True
         body = self._body if len(self._body) <= _MOST_BYTES else b""
-        problem = reworded(start["status"], body, request_body(self._scope))
+        problem = rewritten(start["status"], body, request_body(self._scope))
         kept = [
             (name, value)
             for name, value in start.get("headers", ())

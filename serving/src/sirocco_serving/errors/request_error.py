@@ -1,4 +1,4 @@
-"""The one shape of an error answer, OpenAI's."""
+"""The error of one request, answered in OpenAI's format."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 from sirocco_serving.request.paths import prompt_field
 from sirocco_serving.request.state import set_error_code
 
-# OpenAI's names for the families of errors.
+# OpenAI's names for the types of errors.
 _TYPES = {
     401: "authentication_error",
     403: "permission_error",
@@ -17,9 +17,9 @@ _TYPES = {
 
 
 class RequestError(Exception):
-    """Why a request is not answered as asked.
+    """A request that gets an error for an answer.
 
-    `status` is the HTTP status, `code` a stable word that programs may match, `param` the field at fault.
+    `status` is the HTTP status, `code` a stable word that programs may match, `param` the wrong field.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class RequestError(Exception):
 
     @property
     def type(self) -> str:
-        """OpenAI's name for the family of the error."""
+        """OpenAI's name for the type of the error."""
         return _TYPES.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
 
     def response(self) -> JSONResponse:
-        """The answer that tells a client of this problem."""
+        """Returns the answer for the client."""
         headers = {}
         if self.retry_after_seconds is not None:
             headers["retry-after"] = str(self.retry_after_seconds)
@@ -53,12 +53,12 @@ class RequestError(Exception):
         return JSONResponse(self.body(), status_code=self.status, headers=headers)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers the request with this problem, and keeps its code for the log and the metrics."""
+        """Answers the request, and keeps the code for the log and the metrics."""
         set_error_code(scope, self.code)
         await self.response()(scope, receive, send)
 
     def body(self) -> dict[str, dict[str, str | None]]:
-        """OpenAI's error object."""
+        """Returns OpenAI's error object."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
 

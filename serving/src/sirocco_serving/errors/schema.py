@@ -8,7 +8,7 @@ class _Schema(BaseModel):
 
 
 class Problem(_Schema):
-    """What is wrong, and with which field; `code` is a stable word that programs may match."""
+    """What is wrong, and with which field. `code` is a stable word that programs may match."""
 
     message: str
     type: str
@@ -17,6 +17,6 @@ class Problem(_Schema):
 
 
 class ErrorAnswer(_Schema):
-    """Every error's shape, OpenAI's."""
+    """The format of every error, OpenAI's."""
 
     error: Problem

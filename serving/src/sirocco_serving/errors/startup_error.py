@@ -1,15 +1,15 @@
-"""The one way to refuse to start."""
+"""The error that stops a server before it starts."""
 
 
 def startup_message(code: str, sentence: str) -> str:
-    """The line that tells why the server does not start."""
+    """Returns the line that says why the server does not start."""
     return f"sirocco serving: {code}: {sentence}"
 
 
 class StartupError(SystemExit):
-    """Ends the process with one line on stderr, `sirocco serving: CODE: SENTENCE`, and exit status 1.
+    """Ends the process with exit status 1 and one line on stderr, `sirocco serving: CODE: SENTENCE`.
 
-    It is a SystemExit since vLLM goes on without a plugin that raises an ordinary exception.
+    It is a SystemExit because vLLM goes on without a plugin that raises an ordinary exception.
     """
 
     def __init__(self, code: str, sentence: str) -> None:

@@ -1,6 +1,6 @@
-"""Errors that vLLM and its framework answer, told in the one shape and without what the client sent.
+"""Rewrites the errors of vLLM and FastAPI in the one format, without what the client sent.
 
-vLLM's validation messages repeat the refused values, which may be a prompt; no answer may hold one.
+vLLM's validation messages repeat refused values, which may be a prompt. No answer may hold one.
 """
 
 import json
@@ -17,41 +17,41 @@ _CODES = {
     422: "invalid_value",
     503: "unavailable",
 }
-# Pydantic's errors as vLLM 0.26 to 0.33 print them: dictionaries, one a line ...
+# vLLM 0.26 to 0.33 print Pydantic's errors as dictionaries, one on each line,
 _LISTED = re.compile(
     r"""'loc':\ (?P<loc>'[^']*'|\([^)]*\)),\ 'msg':\ (?P<msg>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""",
     re.VERBOSE,
 )
-# ... or as the exception's own text,
+# or as the text of the exception.
 _VALUE = re.compile(r"\s*\[type=[\w.]+, input_value=.*?, input_type=[\w.]+\]", re.DOTALL)
 _LINK = re.compile(r"\n\s*For further information visit \S+")
-# ... and vLLM's own, which end in the value.
+# vLLM's own errors end with the value.
 _PARAMETER = re.compile(r"\s*\(parameter=[^,]*, value=.*\)\s*$", re.DOTALL)
-# A shorter text may stand in a message by chance.
+# A shorter text may be in a message by chance.
 _SHORTEST_TEXT = 8
 _LONGEST_MESSAGE = 2000
 
 
-def reworded(status: int, body: bytes, asked: dict[str, Any] | None) -> RequestError:
-    """The problem that an answer with `status` and `body` tells of; `asked` is what the client sent."""
+def rewritten(status: int, body: bytes, request: dict[str, Any] | None) -> RequestError:
+    """Returns the error for an answer with `status` and `body`. `request` is the body that the client sent."""
     if status >= 500:
         code = _CODES.get(status, "internal_error")
         after = 1 if status == 503 else None
         return RequestError(
             status, code, "The engine could not answer this request.", retry_after_seconds=after
         )
-    told = _told(body)
-    param = told.get("param")
+    error = _error_fields(body)
+    param = error.get("param")
     param = param.removeprefix("body.") if isinstance(param, str) else None
-    message = _without_values(str(told.get("message") or "The request is not valid."))
-    for text in _texts(asked):
+    message = _without_values(str(error.get("message") or "The request is not valid."))
+    for text in _texts(request):
         message = message.replace(text, "…").replace(repr(text)[1:-1], "…")
     code = "model_not_found" if (status, param) == (404, "model") else _CODES.get(status, "invalid_request")
     return RequestError(status, code, message[:_LONGEST_MESSAGE], param=param)
 
 
-def _told(body: bytes) -> dict[str, Any]:
-    """`message` and `param` of an error in vLLM's shape or FastAPI's."""
+def _error_fields(body: bytes) -> dict[str, Any]:
+    """Returns `message` and `param` of an error in vLLM's format or FastAPI's."""
     try:
         value = json.loads(body)
     except ValueError:
@@ -78,7 +78,7 @@ def _listed(place: str, message: str) -> str:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Every longer text in what the client sent."""
+    """Yields every longer text that the client sent."""
     if isinstance(value, str):
         if len(value) >= _SHORTEST_TEXT:
             yield value

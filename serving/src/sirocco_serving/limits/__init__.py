@@ -1,1 +1,1 @@
-"""What one request may send and ask for: the size of its body, numbers in it, texts that are denied."""
+"""The limits of one request: the size of its body, the numbers in it, and denied prompts."""

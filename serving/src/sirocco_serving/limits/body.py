@@ -1,4 +1,4 @@
-"""A request's body: counted while it streams in, and read as JSON once for all that look into it."""
+"""The layer that reads the body of a request and parses it as JSON, once for all layers."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,9 +13,9 @@ _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Body:
-    """Answers 413 for a body over the limit and 400 for one that is no JSON object.
+    """Answers 413 for a body over the limit, and 400 for one that is not a JSON object.
 
-    The parser is stricter than vLLM's (UTF-8 alone, no NaN, 200 levels), so what it read is what vLLM reads.
+    The parser is stricter than vLLM's: only UTF-8, no NaN, 200 levels. So vLLM reads the same values.
     """
 
     def __init__(self, app: ASGIApp, most_bytes: int) -> None:
@@ -23,7 +23,7 @@ class Body:
         self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on with its body read, or answers it."""
+        """Passes a request on with its body, or answers it."""
         if scope["type"] != "http" or scope["method"] in _BODILESS:
             await self._app(scope, receive, send)
             return
@@ -39,7 +39,7 @@ class Body:
         await self._app(scope, _replay(body, receive), send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        """The whole body; None when the client left. Raises RequestError as soon as it is too long."""
+        """Returns the whole body; None when the client left. Raises RequestError once it is too long."""
         for name, value in scope["headers"]:
             if name == b"content-length" and value.isdigit() and int(value[:20]) > self._most_bytes:
                 raise self._too_long()

@@ -1,4 +1,4 @@
-"""What a request may ask for: limits known without the engine, and prompts that are denied."""
+"""The layer that checks a parsed body: the limits that need no engine, and denied prompts."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -12,7 +12,7 @@ from sirocco_serving.telemetry import metrics
 
 
 class Policy:
-    """Answers 422 for what is over a limit, 400 for a denied prompt; counts those by rule, keeps no text."""
+    """Answers 422 for a field over a limit, and 400 for a denied prompt. Counts denied prompts by rule."""
 
     def __init__(self, app: ASGIApp, limits: LimitSettings, prompt_filter: PromptFilter) -> None:
         self._app = app

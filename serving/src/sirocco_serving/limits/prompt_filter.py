@@ -1,4 +1,4 @@
-"""Denied patterns, and checks of others: which rule a request's texts break."""
+"""Finds the rule that the texts of a request break: a denied pattern, or a check of an installed package."""
 
 import asyncio
 import inspect
@@ -15,17 +15,17 @@ from sirocco_serving.errors.request_error import RequestError
 
 logger = logging.getLogger("vllm.sirocco")
 
-# An installed package may check prompts itself: an entry point of this group, a function that takes the
-# texts and returns the name of the rule that they break, or None; it may be `async`.
+# An entry point of this group is a check of an installed package: a function, also an async one, that takes
+# the texts and returns the name of the rule that they break, or None.
 CHECKS = "sirocco_serving.prompt_checks"
 Check = Callable[[Sequence[str]], str | Awaitable[str | None] | None]
 
-# Most prompts take microseconds; what takes longer than this leaves the event loop to others.
+# Most prompts take microseconds. A search that takes longer than this goes on in a thread.
 _INLINE_SECONDS = 0.002
-# For all patterns and texts of a request: a pattern that backtracks without end must not hold a thread.
+# The limit for one request: a pattern that backtracks without end must not hold a thread.
 SEARCH_SECONDS = 1.0
 
-# Fields whose strings reach the model; below those, what is no text.
+# The fields whose strings reach the model, and the fields below them that hold no text.
 _TEXT_FIELDS = (
     *("prompt", "prompts", "messages", "suffix", "tools", "functions", "documents"),
     *("chat_template", "chat_template_kwargs"),
@@ -34,7 +34,7 @@ _NO_TEXT = frozenset({"url", "data", "b64_json"})
 
 
 class PromptFilter:
-    """Finds the first rule that a request's texts break."""
+    """Finds the first rule that the texts of a request break."""
 
     def __init__(
         self,
@@ -48,19 +48,20 @@ class PromptFilter:
 
     @property
     def empty(self) -> bool:
-        """Whether there is no rule at all."""
+        """Whether there are no rules."""
         return not self._patterns and not self._checks
 
-    async def broken_rule(self, asked: Mapping[str, Any]) -> str | None:
-        """The name of the rule that the request breaks; None when it breaks none.
+    async def broken_rule(self, body: Mapping[str, Any]) -> str | None:
+        """Returns the name of the rule that the request breaks; None when it breaks none.
 
-        Raises RequestError for prompts that cannot be read (token ids, embeddings), or not in time.
+        Raises RequestError for prompts that are no text (token ids, embeddings), and for a search that takes
+        too long.
         """
-        if asked.get("prompt_embeds") is not None or _has_numbers(asked.get("prompt")):
+        if body.get("prompt_embeds") is not None or _has_numbers(body.get("prompt")):
             message = "Prompts are filtered here, so they must be given as text."
             raise RequestError(422, "prompt_not_text", message, param="prompt")
-        found = list(texts(asked))
-        return await self._match(found) or await self._ask(found)
+        found = list(texts(body))
+        return await self._match(found) or await self._check(found)
 
     async def _match(self, found: list[str]) -> str | None:
         try:
@@ -84,13 +85,13 @@ class PromptFilter:
                     return name
         return None
 
-    async def _ask(self, found: list[str]) -> str | None:
+    async def _check(self, found: list[str]) -> str | None:
         for check in self._checks:
             try:
                 answer = check(found)
                 rule = await answer if inspect.isawaitable(answer) else answer
             except Exception as error:
-                # Its text might hold the prompt: the kind of error must do.
+                # Only its type: the message may hold the prompt.
                 logger.error("a prompt check failed: %s", type(error).__name__)
                 message = "The prompt could not be checked; this is a fault of the server."
                 raise RequestError(500, "prompt_unchecked", message) from None
@@ -100,14 +101,14 @@ class PromptFilter:
 
 
 def installed_checks() -> list[Check]:
-    """The checks of installed packages, in the order of their names."""
+    """Returns the checks of installed packages, in the order of their names."""
     return [point.load() for point in sorted(entry_points(group=CHECKS), key=lambda point: point.name)]
 
 
-def texts(asked: Mapping[str, Any]) -> Iterator[str]:
-    """Every string of a request that reaches the model, the parts of one message also as one."""
+def texts(body: Mapping[str, Any]) -> Iterator[str]:
+    """Yields every string of a body that reaches the model. Joins the parts of one message, too."""
     for field in _TEXT_FIELDS:
-        yield from _strings(asked.get(field))
+        yield from _strings(body.get(field))
 
 
 def _strings(value: object) -> Iterator[str]:

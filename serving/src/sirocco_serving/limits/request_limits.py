@@ -1,4 +1,4 @@
-"""What a parsed request asks for, held to a model's limits; wrong types are the routes' to judge."""
+"""Checks a parsed body against the limits of a model. The routes check types."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,45 +6,42 @@ from typing import Any
 from sirocco_serving.config import LimitSettings
 from sirocco_serving.errors.request_error import RequestError
 
-# Where the routes of the contract say how many tokens to generate at most.
+# The fields of all routes that name a number of new tokens.
 _NEW_TOKENS = ("max_tokens", "max_completion_tokens", "min_tokens")
 
 
-def check(asked: Mapping[str, Any], limits: LimitSettings) -> None:
-    """Holds the body of a request that generates to the limits, as far as they are known without the engine.
-
-    Raises RequestError, 422 with the field and the limit.
-    """
-    _check_new_tokens(asked, limits.new_tokens)
-    _check_prompts(asked, limits.prompts)
+def check(body: Mapping[str, Any], limits: LimitSettings) -> None:
+    """Checks the limits that need no engine. Raises RequestError: 422 with the field and the limit."""
+    _check_new_tokens(body, limits.new_tokens)
+    _check_prompts(body, limits.prompts)
     if limits.prompt_tokens is not None:
-        _check_given_tokens(asked, limits.prompt_tokens)
+        _check_given_tokens(body, limits.prompt_tokens)
 
 
-def _check_new_tokens(asked: Mapping[str, Any], most: int | None) -> None:
+def _check_new_tokens(body: Mapping[str, Any], most: int | None) -> None:
     if most is None:
         return
     for field in _NEW_TOKENS:
-        if _number(asked.get(field)) > most:
+        if _number(body.get(field)) > most:
             raise _over(field, f"at most {most} new tokens are allowed here")
-    if asked.get("use_beam_search") and not any(_number(asked.get(field)) for field in _NEW_TOKENS):
+    if body.get("use_beam_search") and not any(_number(body.get(field)) for field in _NEW_TOKENS):
         raise _over("max_tokens", f"say how many new tokens a beam may have, at most {most}")
 
 
-def _check_prompts(asked: Mapping[str, Any], most: int) -> None:
-    """A request's generations: its prompts, each as many times as `n` says."""
+def _check_prompts(body: Mapping[str, Any], most: int) -> None:
+    """Checks the number of prompts, and of generations: `n` for each prompt."""
     for field in ("prompts", "prompt", "prompt_embeds"):
-        if isinstance(given := asked.get(field), list) and not _is_token_ids(given) and len(given) > most:
+        if isinstance(given := body.get(field), list) and not _is_token_ids(given) and len(given) > most:
             raise _over(field, f"at most {most} prompts are allowed in one request, these are {len(given)}")
-    times = _number(asked.get("n")) or 1
-    generations = times * max(1, _count(asked.get("prompt")), _count(asked.get("prompt_embeds")))
+    times = _number(body.get("n")) or 1
+    generations = times * max(1, _count(body.get("prompt")), _count(body.get("prompt_embeds")))
     if generations > most:
         raise _over("n", f"at most {most} generations are allowed in one request, these are {generations:g}")
 
 
-def _check_given_tokens(asked: Mapping[str, Any], most: int) -> None:
-    """Prompts given as token ids; those of texts are counted by the engine's tokenizer."""
-    prompt = asked.get("prompt")
+def _check_given_tokens(body: Mapping[str, Any], most: int) -> None:
+    """Checks prompts that are token ids. The guard of the engine checks the tokens of texts."""
+    prompt = body.get("prompt")
     prompts = [prompt] if _is_token_ids(prompt) else prompt if isinstance(prompt, list) else []
     for tokens in prompts:
         if isinstance(tokens, list) and len(tokens) > most:
@@ -52,7 +49,7 @@ def _check_given_tokens(asked: Mapping[str, Any], most: int) -> None:
 
 
 def too_long(tokens: int, most: int) -> RequestError:
-    """What tells of a prompt with too many tokens."""
+    """Returns the error for a prompt with too many tokens."""
     message = f"A prompt may have at most {most} tokens here, this one has {tokens}: shorten it."
     return RequestError(400, "prompt_too_long", message, param="prompt")
 
@@ -70,7 +67,7 @@ def _count(prompt: object) -> int:
 
 
 def _number(value: object) -> float:
-    # Vllm takes "5" and 5.0 for 5, so a limit must, too.
+    # The limit reads "5" and 5.0 as 5, because vLLM does.
     try:
         return float(value) if isinstance(value, int | float | str) else 0
     except (ValueError, OverflowError):

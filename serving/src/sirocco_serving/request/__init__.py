@@ -1,1 +1,1 @@
-"""What every layer knows of a request: its path, and what the layers outside have found out."""
+"""What every layer may know of a request: its path, and what other layers found out."""

@@ -1,4 +1,4 @@
-"""What the middleware knows of one request, kept in `scope["state"]`: every copy of a scope shares that."""
+"""What the layers know of one request. It is in `scope["state"]`, which all copies of a scope share."""
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ _USAGE = "sirocco_usage"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks: the holder of one key.
+    """The holder of a key.
 
-    `models` None is every model; the rates are per minute, None is no limit. `internal` is the key that
-    opens metrics and vLLM's own routes.
+    `models` None means every model. The rates are per minute, and None means no limit. `internal` marks the
+    key that opens the metrics and vLLM's own routes.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one answered request, as far as it got."""
+    """The tokens of one request, as far as it got."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -43,18 +43,18 @@ def _state(scope: Scope) -> MutableMapping[str, Any]:
 
 
 def identity(scope: Scope) -> Identity | None:
-    """Whose key came with the request; None without a valid key."""
+    """Returns the holder of the request's key; None without a valid key."""
     found: Identity | None = _state(scope).get(_IDENTITY)
     return found
 
 
-def set_identity(scope: Scope, who: Identity) -> None:
-    """Keeps whose key came with the request."""
-    _state(scope)[_IDENTITY] = who
+def set_identity(scope: Scope, holder: Identity) -> None:
+    """Keeps the holder of the request's key."""
+    _state(scope)[_IDENTITY] = holder
 
 
 def request_body(scope: Scope) -> dict[str, Any] | None:
-    """The JSON object in the body of a request that generates; None for other requests."""
+    """Returns the JSON object in the body of a request that generates; None for other requests."""
     body: dict[str, Any] | None = _state(scope).get(_BODY)
     return body
 
@@ -65,18 +65,18 @@ def set_request_body(scope: Scope, body: dict[str, Any]) -> None:
 
 
 def error_code(scope: Scope) -> str | None:
-    """The code of the error that one of our modules answered with."""
+    """Returns the code of the error that one of our modules answered; None without one."""
     code: str | None = _state(scope).get(_ERROR_CODE)
     return code
 
 
 def set_error_code(scope: Scope, code: str) -> None:
-    """Keeps why a request was refused."""
+    """Keeps the code of the error that answers the request."""
     _state(scope)[_ERROR_CODE] = code
 
 
 def usage(scope: Scope) -> Usage | None:
-    """The tokens of the answer, known at its end; None when the engine saw nothing."""
+    """Returns the tokens of the answer, known at its end; None when the engine got no request."""
     counted: Usage | None = _state(scope).get(_USAGE)
     return counted
 
@@ -87,22 +87,22 @@ def set_usage(scope: Scope, prompt_tokens: int, completion_tokens: int) -> None:
 
 
 def queue_seconds(scope: Scope) -> float | None:
-    """How long the request waited for its place; None when it never asked for one."""
+    """Returns how long the request waited for a place, in seconds; None when it needed none."""
     waited: float | None = _state(scope).get(_QUEUE_SECONDS)
     return waited
 
 
 def set_queue_seconds(scope: Scope, waited: float) -> None:
-    """Keeps how long the request waited for its place."""
+    """Keeps how long the request waited for a place, in seconds."""
     _state(scope)[_QUEUE_SECONDS] = waited
 
 
 def cache_result(scope: Scope) -> str | None:
-    """`hit` or `miss` of a request that the answer cache may answer; None for others."""
+    """Returns `hit` or `miss`; None for a request that the answer cache does not take."""
     result: str | None = _state(scope).get(_CACHE_RESULT)
     return result
 
 
 def set_cache_result(scope: Scope, result: str) -> None:
-    """Keeps whether the answer cache had the answer."""
+    """Keeps `hit` or `miss`."""
     _state(scope)[_CACHE_RESULT] = result

@@ -1,1 +1,1 @@
-"""What a request leaves behind: metrics, a line in the log, a span, its count of tokens."""
+"""Metrics, the request log, traces and the counts of tokens."""

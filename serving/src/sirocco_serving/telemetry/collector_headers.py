@@ -1,4 +1,4 @@
-"""The headers that a collector of traces asks for, as OpenTelemetry's exporters read them."""
+"""Checks the headers that OpenTelemetry's exporters send to a collector."""
 
 import re
 from collections.abc import Mapping
@@ -7,15 +7,15 @@ from urllib.parse import unquote
 from sirocco_serving.errors.startup_error import StartupError
 
 VARIABLES = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
-# What the exporters take, https://opentelemetry.io/docs/specs/otel/protocol/exporter/, and gRPC can send.
+# The format of https://opentelemetry.io/docs/specs/otel/protocol/exporter/, and what gRPC can send.
 _HEADER = re.compile(r"[0-9A-Za-z_.-]+[ \t]*=(?P<value>[ !#-+\--:<-\[\]-~]*)")
 _SENT = re.compile(r"[ -~]*")
 
 
 def check_headers(environment: Mapping[str, str]) -> None:
-    """Refuses headers that the exporters would print in the log when they cannot read or send them.
+    """Refuses headers that the exporters cannot read or send: they would print them in the log.
 
-    Raises StartupError; it tells the variable, and nothing of what is in it.
+    Raises StartupError with the name of the variable, and without its value.
     """
     for variable in VARIABLES:
         for part in filter(None, map(str.strip, environment.get(variable, "").split(","))):

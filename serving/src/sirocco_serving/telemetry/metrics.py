@@ -1,8 +1,8 @@
-"""Our metrics, in the registry that vLLM's `/metrics` shows; no name may start with `vllm`."""
+"""Our metrics, in the registry behind vLLM's `/metrics`. No name may start with `vllm`."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
-# The label `key` is a key's name, empty for requests without a valid key.
+# The label `key` is the name of a key, empty for requests without a valid key.
 REQUESTS = Counter("sirocco_serving_requests_total", "Requests answered.", ["route", "status", "key"])
 REJECTED = Counter(
     "sirocco_serving_rejected_total", "Requests that this layer refused, by its error's code.", ["reason"]
@@ -18,7 +18,7 @@ IN_FLIGHT = Gauge(
     "Requests whose answer has not been sent whole.",
     multiprocess_mode="livesum",
 )
-# From an answer without the engine to the longest generation that a drain waits for.
+# From answers without the engine to the longest generation that a drain waits for.
 SECONDS = Histogram(
     "sirocco_serving_request_seconds",
     "From a request's arrival to the last byte of its answer.",
@@ -28,7 +28,7 @@ SECONDS = Histogram(
 QUEUED = Gauge(
     "sirocco_serving_requests_queued", "Requests that wait for a place.", multiprocess_mode="livesum"
 )
-# The histogram tells nothing while a queue stands still: only a wait that has ended is in it.
+# The histogram has only waits that have ended, so a queue that stands still does not show in it.
 OLDEST_QUEUED = Gauge(
     "sirocco_serving_oldest_queued_seconds",
     "How long the request has waited that waits longest for a place, 0 when none waits.",

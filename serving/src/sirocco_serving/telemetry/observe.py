@@ -1,4 +1,4 @@
-"""Counts, times and logs every request but probes and scrapes, up to the last byte of its answer."""
+"""The layer that counts, times and logs every request except probes and scrapes."""
 
 import time
 from collections.abc import Awaitable
@@ -17,16 +17,19 @@ from sirocco_serving.request.state import (
 from sirocco_serving.telemetry import metrics, request_log
 from sirocco_serving.telemetry.trace_context import trace_id
 
-# Nginx's number for a client that left before the answer began.
+# Nginx's status for a client that left before the answer began.
 CLIENT_LEFT = 499
 _EVENTS = b"text/event-stream"
 
 
 class Observe:
-    """Keeps the metrics of requests, and writes the log; a route is a path of the contract or `other`."""
+    """Updates the metrics and writes the log at the end of each answer.
+
+    A route is a path of the contract, or `other`.
+    """
 
     def __init__(self, app: ASGIApp, model: str | None, write: request_log.Write = request_log.write) -> None:
-        """`model` is the name to log for requests that were not answered by a served name of their own."""
+        """Keeps `model`, the name in the log for requests that name no served model."""
         self._app = app
         self._model = model
         self._write = write
@@ -36,36 +39,36 @@ class Observe:
         if scope["type"] != "http" or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
-        # Here already: a copy of the scope further in must share it.
+        # Made here, so that every copy of the scope shares it.
         scope.setdefault("state", {})
-        answer = Answer()
+        answer = ObservedAnswer()
 
-        def watch(message: Message) -> Awaitable[None]:
-            answer.saw(message)
+        def forward(message: Message) -> Awaitable[None]:
+            answer.observe(message)
             return send(message)
 
         metrics.IN_FLIGHT.inc()
         try:
-            await self._app(scope, receive, watch)
+            await self._app(scope, receive, forward)
         except Exception:
             answer.status = 500
             raise
         finally:
             metrics.IN_FLIGHT.dec()
-            self._keep(scope, answer)
+            self._record(scope, answer)
 
-    def _keep(self, scope: Scope, answer: "Answer") -> None:
+    def _record(self, scope: Scope, answer: "ObservedAnswer") -> None:
         seconds = time.monotonic() - answer.started
         route = scope["path"] if scope["path"] in PATHS else "other"
-        who, took, reason = identity(scope), usage(scope), error_code(scope)
-        key = who.name if who is not None else ""
+        holder, tokens, code = identity(scope), usage(scope), error_code(scope)
+        key = holder.name if holder is not None else ""
         metrics.REQUESTS.labels(route, str(answer.status), key).inc()
         metrics.SECONDS.labels(route).observe(seconds)
-        if reason is not None:
-            metrics.REJECTED.labels(reason).inc()
-        if took is not None:
-            metrics.PROMPT_TOKENS.labels(key).inc(took.prompt_tokens)
-            metrics.GENERATED_TOKENS.labels(key).inc(took.completion_tokens)
+        if code is not None:
+            metrics.REJECTED.labels(code).inc()
+        if tokens is not None:
+            metrics.PROMPT_TOKENS.labels(key).inc(tokens.prompt_tokens)
+            metrics.GENERATED_TOKENS.labels(key).inc(tokens.completion_tokens)
         self._write(
             {
                 "id": trace_id(scope["headers"]),
@@ -73,24 +76,24 @@ class Observe:
                 "route": route,
                 "model": self._answering_model(scope, answer.status),
                 "status": answer.status,
-                "error": reason,
-                "tokens_in": took.prompt_tokens if took is not None else None,
-                "tokens_out": took.completion_tokens if took is not None else None,
+                "error": code,
+                "tokens_in": tokens.prompt_tokens if tokens is not None else None,
+                "tokens_out": tokens.completion_tokens if tokens is not None else None,
                 "cache": cache_result(scope),
-                "queue_seconds": _milli(queue_seconds(scope)),
-                "ttft_seconds": _milli(answer.first_event_seconds),
-                "seconds": _milli(seconds),
+                "queue_seconds": _rounded(queue_seconds(scope)),
+                "ttft_seconds": _rounded(answer.first_event_seconds),
+                "seconds": _rounded(seconds),
             }
         )
 
     def _answering_model(self, scope: Scope, status: int) -> str | None:
-        """The name asked for, once an answer has shown that it is one of the served names."""
+        """Returns the name in the request if the answer shows that it is served, else the default name."""
         name = (request_body(scope) or {}).get("model")
         return name if status == 200 and isinstance(name, str) and name else self._model
 
 
-class Answer:
-    """What is seen of an answer on its way out."""
+class ObservedAnswer:
+    """The status and times of one answer."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
@@ -98,8 +101,8 @@ class Answer:
         self.first_event_seconds: float | None = None
         self._streamed = False
 
-    def saw(self, message: Message) -> None:
-        """Looks at one message of the answer."""
+    def observe(self, message: Message) -> None:
+        """Reads one message of the answer."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._streamed = any(
@@ -110,5 +113,5 @@ class Answer:
             self.first_event_seconds = time.monotonic() - self.started
 
 
-def _milli(seconds: float | None) -> float | None:
+def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 4)

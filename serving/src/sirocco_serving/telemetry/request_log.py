@@ -1,4 +1,4 @@
-"""One line of JSON a request, on stdout; never a text, a key or anything else that a client made up."""
+"""The request log: one line of JSON for each request, on stdout, without prompts, texts and keys."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ Write = Callable[[Mapping[str, object]], None]
 
 
 def write(entry: Mapping[str, object]) -> None:
-    """Prints one entry, with the time in front; a log that nobody reads any more stops no request."""
+    """Prints one entry with the time. A closed stdout stops no request."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     with suppress(OSError):
         sys.stdout.write(json.dumps({"time": now, **entry}) + "\n")

@@ -1,4 +1,4 @@
-"""How many tokens a request to vLLM's own routes took, for the rates, the log and the metrics."""
+"""The layer that counts the tokens of requests to vLLM's own routes."""
 
 from collections.abc import Awaitable
 from typing import Any
@@ -10,9 +10,9 @@ from sirocco_serving.request.state import set_usage, usage
 
 
 class TokenUsage:
-    """Takes vLLM's own count, which it leaves in the request's state at the end of an answer, streams too.
+    """Keeps vLLM's own count, which vLLM puts into the state of a request at the end of its answer.
 
-    Of a stream that was cut short only the events are known: about one a token.
+    For a stream that was cut short it counts the events: about one for each token.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""One span a request, sent to an OTLP collector; vLLM's own spans become its children."""
+"""The layer that sends one span for each request to an OTLP collector. vLLM's own spans are its children."""
 
 import logging
 import time
@@ -19,53 +19,53 @@ from sirocco_serving.request.paths import PATHS, PROBES
 from sirocco_serving.request.state import error_code, identity, queue_seconds, usage
 
 _CONTEXT = (b"traceparent", b"tracestate")
-# Where the SDK tells that spans could not be sent, ours or vLLM's own in the same process.
-_TROUBLE = ("opentelemetry.exporter.otlp.proto.grpc.exporter", "opentelemetry.sdk._shared_internal")
-# After an outage the exporter connects anew at once, unless vLLM's own exporter holds the same connection.
+# The loggers of the SDK that report failed exports, of our spans and of vLLM's own.
+_EXPORT_LOGGERS = ("opentelemetry.exporter.otlp.proto.grpc.exporter", "opentelemetry.sdk._shared_internal")
+# With a connection of its own the exporter reconnects at once after an outage.
 _OWN_CONNECTION: Any = (("grpc.use_local_subchannel_pool", 1),)
 
 
-class Seldom(logging.Filter):
-    """Lets each kind of message through once in so many seconds."""
+class RateFilter(logging.Filter):
+    """Passes each kind of message once in `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
         self._seconds = seconds
-        self._told: dict[str, float] = {}
+        self._passed: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this record is told."""
+        """Returns whether this record passes."""
         kind, now = str(record.msg), time.monotonic()
-        if now - self._told.get(kind, -self._seconds) < self._seconds:
+        if now - self._passed.get(kind, -self._seconds) < self._seconds:
             return False
-        self._told[kind] = now
+        self._passed[kind] = now
         return True
 
 
-_SELDOM = Seldom(60)
+_ONCE_A_MINUTE = RateFilter(60)
 
 
-def provider(settings: TracingSettings, model: str | None, *, export: bool = True) -> TracerProvider:
-    """Makes spans for a model; a caller's decision to trace or not holds, else the ratio decides."""
-    made = TracerProvider(
+def tracer_provider(settings: TracingSettings, model: str | None, *, export: bool = True) -> TracerProvider:
+    """Returns the provider of a model's spans. A caller may decide what is traced; else the ratio decides."""
+    provider = TracerProvider(
         sampler=ParentBased(TraceIdRatioBased(settings.sample_ratio)),
         resource=Resource.create({SERVICE_NAME: model or "sirocco"}),
     )
     if export:
-        for name in _TROUBLE:
-            logging.getLogger(name).addFilter(_SELDOM)
-        plain = settings.endpoint.startswith("http://")
-        exporter = OTLPSpanExporter(settings.endpoint, insecure=plain, channel_options=_OWN_CONNECTION)
-        made.add_span_processor(BatchSpanProcessor(exporter))
-    return made
+        for name in _EXPORT_LOGGERS:
+            logging.getLogger(name).addFilter(_ONCE_A_MINUTE)
+        insecure = settings.endpoint.startswith("http://")
+        exporter = OTLPSpanExporter(settings.endpoint, insecure=insecure, channel_options=_OWN_CONNECTION)
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
 
 
 class Trace:
-    """Joins the caller's trace or begins one; spans hold names, numbers and codes, never a text or a key."""
+    """Joins the caller's trace or starts one. Spans hold names, numbers and codes, never a text or a key."""
 
-    def __init__(self, app: ASGIApp, spans: TracerProvider) -> None:
+    def __init__(self, app: ASGIApp, provider: TracerProvider) -> None:
         self._app = app
-        self._tracer = spans.get_tracer("sirocco_serving")
+        self._tracer = provider.get_tracer("sirocco_serving")
         self._propagator = TraceContextTextMapPropagator()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,20 +80,20 @@ class Trace:
             self._propagator.extract(carrier),
             SpanKind.SERVER,
             {"http.route": route},
-            # The error's text may hold what the client sent.
+            # The message of the error may hold what the client sent.
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            handed: dict[str, str] = {}
-            self._propagator.inject(handed)
+            injected: dict[str, str] = {}
+            self._propagator.inject(injected)
             headers = [pair for pair in scope["headers"] if pair[0] not in _CONTEXT]
-            headers += [(name.encode(), value.encode()) for name, value in handed.items()]
-            # Shared with every copy of the scope further in.
+            headers += [(name.encode(), value.encode()) for name, value in injected.items()]
+            # The state is shared with every copy of the scope further in.
             scope = {**scope, "headers": headers, "state": scope.get("state", {})}
             await self._traced(span, scope, receive, send)
 
     async def _traced(self, span: Span, scope: Scope, receive: Receive, send: Send) -> None:
-        def watch(message: Message) -> Awaitable[None]:
+        def forward(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 status: int = message["status"]
                 span.set_attribute("http.response.status_code", status)
@@ -102,7 +102,7 @@ class Trace:
             return send(message)
 
         try:
-            await self._app(scope, receive, watch)
+            await self._app(scope, receive, forward)
         except Exception as error:
             span.set_status(StatusCode.ERROR)
             span.set_attribute("error.type", type(error).__name__)
@@ -112,13 +112,13 @@ class Trace:
 
 
 def _describe(span: Span, scope: Scope) -> None:
-    """What the layers further in have found out."""
-    if (who := identity(scope)) is not None:
-        span.set_attribute("sirocco.key", who.name)
+    """Adds what the layers further in found out."""
+    if (holder := identity(scope)) is not None:
+        span.set_attribute("sirocco.key", holder.name)
     if (code := error_code(scope)) is not None:
         span.set_attribute("error.type", code)
     if (waited := queue_seconds(scope)) is not None:
         span.set_attribute("sirocco.queue_seconds", waited)
-    if (took := usage(scope)) is not None:
-        span.set_attribute("gen_ai.usage.input_tokens", took.prompt_tokens)
-        span.set_attribute("gen_ai.usage.output_tokens", took.completion_tokens)
+    if (tokens := usage(scope)) is not None:
+        span.set_attribute("gen_ai.usage.input_tokens", tokens.prompt_tokens)
+        span.set_attribute("gen_ai.usage.output_tokens", tokens.completion_tokens)

@@ -1,4 +1,4 @@
-"""The id of a request: its caller's W3C trace id, or a new one of the same form."""
+"""The id of a request: the W3C trace id of its caller, or a new one."""
 
 import re
 import uuid
@@ -11,7 +11,7 @@ _TRACEPARENT = re.compile(
 
 
 def trace_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """32 hexadecimal digits: those of a valid `traceparent` header, else random ones."""
+    """Returns the trace id of a valid `traceparent` header, else a random one: 32 hexadecimal digits."""
     for name, value in headers:
         if name == b"traceparent" and (match := _TRACEPARENT.fullmatch(value)):
             return match[1].decode()

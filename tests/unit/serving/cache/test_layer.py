@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp
 
-from sirocco_serving.cache.answer_cache import OVERHEAD_BYTES, Answer, AnswerCache, deterministic
+from sirocco_serving.cache.answer_cache import OVERHEAD_BYTES, AnswerCache, CachedAnswer, deterministic
 from sirocco_serving.cache.layer import Cache
 from sirocco_serving.config import AnswerCacheSettings, Settings
 from sirocco_serving.request.state import Identity, cache_result, set_identity, set_request_body
@@ -122,8 +122,8 @@ def test_temperature_0_or_a_seed_makes_a_request_deterministic(
     assert deterministic(path, body, default) is is_deterministic
 
 
-def answer(size: int) -> Answer:
-    return Answer(b"", b"x" * (size - OVERHEAD_BYTES))
+def answer(size: int) -> CachedAnswer:
+    return CachedAnswer(b"", b"x" * (size - OVERHEAD_BYTES))
 
 
 def test_an_answer_is_gone_after_its_time() -> None:

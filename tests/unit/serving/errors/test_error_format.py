@@ -11,7 +11,7 @@ import pytest
 
 from sirocco_serving.errors.error_format import ErrorFormat
 from sirocco_serving.errors.request_error import RequestError
-from sirocco_serving.errors.vllm_errors import reworded
+from sirocco_serving.errors.vllm_errors import rewritten
 from sirocco_serving.request.state import error_code
 from tests.unit.serving.asgi import Exchange, exchange
 
@@ -52,7 +52,7 @@ PARAMETER = {
 
 
 def rewrite(status: int, body: object, body_sent: dict[str, Any] | None = None) -> dict[str, Any]:
-    error: dict[str, Any] = reworded(status, json.dumps(body).encode(), body_sent).body()["error"]
+    error: dict[str, Any] = rewritten(status, json.dumps(body).encode(), body_sent).body()["error"]
     assert set(error) == FIELDS
     assert PROMPT[:9] not in str(error)
     return error
@@ -101,7 +101,7 @@ def test_of_the_servers_own_errors_only_the_status_remains(status: int, code: st
 
 @pytest.mark.parametrize("body", [b"", b"Internal Server Error", b"[1]", b"null", b'{"error": "x"}'])
 def test_an_error_in_no_known_format_keeps_its_status_alone(body: bytes) -> None:
-    assert reworded(400, body, None).message == "The request is not valid."
+    assert rewritten(400, body, None).message == "The request is not valid."
 
 
 def app(status: int, *parts: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Any:

@@ -28,7 +28,7 @@ from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.request.state import Identity, set_identity, set_queue_seconds, set_usage
 from sirocco_serving.stack import layers
 from sirocco_serving.telemetry.observe import Observe
-from sirocco_serving.telemetry.trace import Trace, provider
+from sirocco_serving.telemetry.trace import Trace, tracer_provider
 from tests.unit.serving.asgi import answering, call, exchange
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -45,7 +45,7 @@ def traced(
 ) -> list[ReadableSpan]:
     """The spans of one request; an error of the app's is let pass."""
     exporter = InMemorySpanExporter()
-    spans = provider(
+    spans = tracer_provider(
         TracingSettings(endpoint="http://collector:4317", sample_ratio=ratio), "mistral", export=False
     )
     spans.add_span_processor(SimpleSpanProcessor(exporter))
@@ -159,7 +159,7 @@ def test_spans_reach_a_collector() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        spans = provider(TracingSettings(endpoint=f"http://127.0.0.1:{port}"), "mistral")
+        spans = tracer_provider(TracingSettings(endpoint=f"http://127.0.0.1:{port}"), "mistral")
         asyncio.run(call(Trace(answering(), spans), "/generate"))
         spans.shutdown()
     finally:
@@ -168,7 +168,7 @@ def test_spans_reach_a_collector() -> None:
 
 
 def test_that_spans_cannot_be_sent_is_logged_seldom(caplog: pytest.LogCaptureFixture) -> None:
-    provider(TracingSettings(endpoint="http://127.0.0.1:1"), "mistral").shutdown()
+    tracer_provider(TracingSettings(endpoint="http://127.0.0.1:1"), "mistral").shutdown()
     logger = logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter")
     for seconds in range(3):
         logger.warning("retrying in %s s", seconds)
