@@ -1,1 +1,1 @@
-"""All that touches vLLM: its engine, its client, its plugins and the way it dies."""
+"""All that touches vLLM: its engine, the guard around its client, its plugin and its crashes."""

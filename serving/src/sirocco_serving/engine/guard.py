@@ -1,4 +1,4 @@
-"""The guard around vLLM's engine client: what goes in, what comes out, and what is raised."""
+"""The guard around vLLM's engine client: it checks prompts, outputs and errors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from sirocco_serving.config import LimitSettings
 from sirocco_serving.errors.request_error import RequestError
 from sirocco_serving.limits.request_limits import too_long
 
-# What holds a rendered prompt's tokens, or the vectors in their place.
+# The fields of a rendered prompt that hold its tokens, or the vectors in their place.
 _TOKENS = ("prompt_token_ids", "prompt_embeds")
 
 
@@ -26,7 +26,7 @@ def guard_client(client: Any, limits: LimitSettings) -> None:
         if limits.prompt_tokens is not None and tokens > limits.prompt_tokens:
             raise too_long(tokens, limits.prompt_tokens)
         if limits.new_tokens is not None:
-            # A request that names more was refused; one that names none could fill the model's length.
+            # The limits refuse a request that names more. One that names none could fill the model's length.
             wanted = sampling_params.max_tokens
             sampling_params.max_tokens = (
                 limits.new_tokens if wanted is None else min(wanted, limits.new_tokens)
@@ -47,12 +47,12 @@ def check_output(output: Any) -> None:
 
 
 def request_error(error: Exception, client_errors: tuple[type[Exception], ...]) -> RequestError | None:
-    """The RequestError for what the engine raised; None when the client is not at fault and cannot retry.
+    """Returns the RequestError for what the engine raised; None when the client can do nothing about it.
 
-    `client_errors` are vLLM's types for a client's mistake.
+    `client_errors` are vLLM's types for a mistake of the client.
     """
     if isinstance(error, client_errors):
-        # Its first argument alone: vLLM may append the refused value to the text.
+        # Only the first argument: vLLM may append the refused value.
         message = str(error.args[0]) if error.args else "vLLM refused the request."
         return RequestError(400, "invalid_request", message, param="prompt")
     if int(getattr(error, "http_status", 500)) == 503:
@@ -61,7 +61,7 @@ def request_error(error: Exception, client_errors: tuple[type[Exception], ...]) 
 
 
 def _length(prompt: Any) -> int:
-    """The tokens of a rendered prompt."""
+    """Returns the number of tokens of a rendered prompt."""
     if isinstance(prompt, Mapping):
         if (encoder := prompt.get("encoder_prompt")) is not None:
             return _length(encoder) + _length(prompt.get("decoder_prompt"))

@@ -1,4 +1,4 @@
-"""What the routes need of an engine, apart from any engine."""
+"""What our routes and the client need of an engine."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Conversation = Sequence[Mapping[str, Any]]
 class Delta:
     """What one step of a generation added.
 
-    `tokens` counts the tokens of this step; `finish_reason` is set in the last one alone.
+    `tokens` counts the tokens of this step. Only the last step has a `finish_reason`.
     """
 
     text: str
@@ -24,25 +24,25 @@ class Delta:
 
 
 class Engine(Protocol):
-    """Generates text; `sirocco_serving.engine.vllm_engine` has vLLM's."""
+    """Generates text for prompts. `VllmEngine` implements it."""
 
     def generate(
         self, prompt: str, sampling: Sampling, trace_headers: Mapping[str, str]
     ) -> AsyncGenerator[Delta, None]:
-        """Yields the deltas of one generation; closing the generator aborts it in the engine.
+        """Yields the deltas of one generation. Closing the generator aborts the generation.
 
-        `trace_headers` are the W3C headers of the trace to join, none without one. Raises RequestError
-        before the first delta when the request cannot be served.
+        `trace_headers` are the W3C headers of the trace to join, empty without a trace. Raises RequestError
+        before the first delta when the engine refuses the request.
         """
         ...
 
     async def healthy(self) -> bool:
-        """Whether the engine can still generate."""
+        """Returns whether the engine can still generate."""
         ...
 
 
 class ChatEngine(Protocol):
-    """Generates text for prompts and for conversations; `sirocco_serving.engine.vllm_engine` has vLLM's."""
+    """Generates text for prompts and for conversations. `VllmEngine` implements it."""
 
     def generate(
         self, prompt: str | Conversation, sampling: Sampling, trace_headers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""vLLM only logs a plugin that it does not load; without ours no pod would ever be ready."""
+"""The layer that stops a start without our endpoint plugin: vLLM only logs that it did not load a plugin."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -12,16 +12,16 @@ MISSING = startup_message(
 
 
 class RequirePlugin:
-    """Refuses to start a server whose app lacks our endpoint plugin."""
+    """Stops the start of a server whose app lacks our endpoint plugin."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes everything on; at start it looks for the plugin's engine first."""
+        """Passes everything on, except a start without the plugin's engine."""
         if scope["type"] == "lifespan" and not hasattr(scope["app"].state, "sirocco_engine"):
             await receive()
-            # Uvicorn prints the message and ends; an exception here would only switch the lifespan off.
+            # Uvicorn prints the message and ends. An exception would only switch the lifespan off.
             await send({"type": "lifespan.startup.failed", "message": MISSING})
             return
         await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""How tokens are chosen, with the ranges of vLLM's SamplingParams."""
+"""The sampling arguments, with the ranges of vLLM's SamplingParams."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 def _whole(value: object) -> object:
-    """JSON has one kind of number: 5.0 is as whole as 5."""
+    """Reads 5.0 as 5: JSON has one type of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -21,7 +21,7 @@ class Sampling(BaseModel):
 
     temperature: float = Field(default=0.7, ge=0, le=2)
     top_p: float = Field(default=0.95, gt=0, le=1)
-    # Above any model's length, below what overflows on the way to the engine.
+    # Above the length of any model, and below an overflow on the way to the engine.
     max_tokens: Whole = Field(default=256, ge=1, le=2**31 - 1)
     stop: Text | list[Text] = []
     seed: Annotated[Whole, Field(ge=-(2**63), le=2**63 - 1)] | None = None

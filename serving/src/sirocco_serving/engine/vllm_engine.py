@@ -1,4 +1,4 @@
-"""vLLM's engine as the routes see it: the only importer of `vllm`."""
+"""vLLM's engine behind the protocol of the routes. Only this module imports `vllm`."""
 
 import uuid
 from collections.abc import AsyncGenerator, Mapping
@@ -13,7 +13,7 @@ from sirocco_serving.engine.guard import check_output, request_error
 from sirocco_serving.engine.protocol import Conversation, Delta
 from sirocco_serving.engine.sampling import Sampling
 
-# vLLM 0.26 raises ValueError for what 0.32 and later call a client's error.
+# vLLM 0.26 raises ValueError where 0.32 and later raise VLLMClientError.
 _CLIENT_ERRORS: tuple[type[Exception], ...] = (
     ValueError,
     getattr(vllm.exceptions, "VLLMClientError", ValueError),
@@ -21,7 +21,7 @@ _CLIENT_ERRORS: tuple[type[Exception], ...] = (
 
 
 class VllmEngine:
-    """Generates with vLLM's engine client, the object that vLLM hands to endpoint plugins."""
+    """Generates with vLLM's engine client, which vLLM passes to endpoint plugins."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -29,7 +29,7 @@ class VllmEngine:
     async def generate(
         self, prompt: str | Conversation, sampling: Sampling, trace_headers: Mapping[str, str]
     ) -> AsyncGenerator[Delta, None]:
-        """Yields what each step adds; see `Engine.generate`."""
+        """Yields the deltas of one generation; see `Engine.generate`."""
         parameters = SamplingParams(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
@@ -40,10 +40,10 @@ class VllmEngine:
             presence_penalty=sampling.presence_penalty,
             output_kind=RequestOutputKind.DELTA,
         )
-        joined = {"trace_headers": dict(trace_headers)} if trace_headers else {}
+        trace = {"trace_headers": dict(trace_headers)} if trace_headers else {}
         try:
-            rendered = await self._rendered(prompt)
-            outputs = self._client.generate(rendered, parameters, f"generate-{uuid.uuid4().hex}", **joined)
+            rendered = await self._render(prompt)
+            outputs = self._client.generate(rendered, parameters, f"generate-{uuid.uuid4().hex}", **trace)
             async with aclosing(outputs):
                 async for output in outputs:
                     check_output(output)
@@ -60,24 +60,24 @@ class VllmEngine:
                 raise
             raise problem from None
 
-    async def _rendered(self, prompt: str | Conversation) -> Any:
-        """What the engine takes: the tokens of a text, or of a conversation in the model's chat template."""
+    async def _render(self, prompt: str | Conversation) -> Any:
+        """Returns the tokens of a prompt, or of a conversation in the chat template of the model."""
         renderer = self._client.renderer
         if isinstance(prompt, str):
             (rendered,) = await renderer.render_cmpl_async([{"prompt": prompt}])
             return rendered
         from vllm.renderers import ChatParams  # type: ignore[import-not-found]
 
-        # Mistral's own tokenizer renders tokens, every other one a text.
+        # Mistral's own tokenizer renders tokens, every other tokenizer renders a text.
         mistral = getattr(type(renderer.tokenizer), "IS_MISTRAL_TOKENIZER", False)
         chat = ChatParams(chat_template_kwargs={"add_generation_prompt": True, "tokenize": mistral})
-        # The template brings the special tokens.
+        # The template adds the special tokens.
         tokens = renderer.default_chat_tok_params.with_kwargs(add_special_tokens=False)
         _, (rendered,) = await renderer.render_chat_async([list(prompt)], chat, tokens)
         return rendered
 
     async def healthy(self) -> bool:
-        """Whether vLLM's engine process still runs."""
+        """Returns whether vLLM's engine process still runs."""
         try:
             await self._client.check_health()
         except Exception:
@@ -86,7 +86,7 @@ class VllmEngine:
 
 
 def start_engine(arguments: Mapping[str, Any]) -> Any:
-    """Starts vLLM's engine, with what `AsyncEngineArgs` takes, for the event loop that runs this."""
+    """Starts vLLM's engine in the running event loop, with the arguments of `AsyncEngineArgs`."""
     from vllm.engine.arg_utils import AsyncEngineArgs  # type: ignore[import-not-found]
     from vllm.v1.engine.async_llm import AsyncLLM  # type: ignore[import-not-found]
 

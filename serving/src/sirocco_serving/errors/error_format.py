@@ -1,4 +1,4 @@
-"""The layer that gives every error the one format: vLLM's error answers are rewritten, exceptions are a 500."""
+"""The layer that gives every error the one format. It rewrites vLLM's errors, and answers exceptions."""
 
 import logging
 import traceback

@@ -33,7 +33,7 @@ _LONGEST_MESSAGE = 2000
 
 
 def rewritten(status: int, body: bytes, request: dict[str, Any] | None) -> RequestError:
-    """Returns the error for an answer with `status` and `body`. `request` is the body that the client sent."""
+    """Returns the error for an answer with `status` and `body`. `request` is what the client sent."""
     if status >= 500:
         code = _CODES.get(status, "internal_error")
         after = 1 if status == 503 else None

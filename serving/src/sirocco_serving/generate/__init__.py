@@ -1,1 +1,1 @@
-"""`POST /generate` and `POST /generate/batch`, and the description of our routes."""
+"""`POST /generate`, `POST /generate/batch`, and the OpenAPI document of our routes."""

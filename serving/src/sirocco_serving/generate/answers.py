@@ -10,25 +10,25 @@ class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def response(self) -> Response:
-        """The JSON answer."""
+        """Returns the JSON answer."""
         return Response(self.model_dump_json(), media_type="application/json")
 
 
 class GeneratedText(_Answer):
-    """What one prompt came to; `num_tokens` counts generated tokens."""
+    """The text for one prompt. `num_tokens` counts generated tokens."""
 
     generated_text: str
     num_tokens: int = Field(ge=0)
 
 
 class GenerateAnswer(_Answer):
-    """One entry a prompt, in the order asked."""
+    """One entry for each prompt, in the order of the prompts."""
 
     responses: list[GeneratedText]
 
 
 class StreamedText(_Answer):
-    """What one step of a stream added."""
+    """The text that one step of a stream added."""
 
     text: str
 
@@ -42,7 +42,7 @@ class StreamUsage(_Answer):
 
 
 class StreamEnd(_Answer):
-    """How a stream ended."""
+    """The end of a stream."""
 
     text: Literal[""] = ""
     finish_reason: str
@@ -50,6 +50,6 @@ class StreamEnd(_Answer):
 
 
 class BatchAnswer(_Answer):
-    """One text a prompt, in the order asked."""
+    """One text for each prompt, in the order of the prompts."""
 
     results: list[str]

@@ -1,4 +1,4 @@
-"""Work for a client ends when the client goes away."""
+"""Ends the work for a client that goes away."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
@@ -15,16 +15,16 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def unless_disconnected(receive: Receive, work: Coroutine[Any, Any, Response]) -> Response:
-    """The result of `work`, which is cancelled when the client goes away first.
+    """Returns the result of `work`, and cancels it when the client goes away first.
 
-    Raises what `work` raises; of several errors at once, the first.
+    Raises what `work` raises: the first of several errors.
     """
     working = asyncio.ensure_future(work)
     watching = asyncio.ensure_future(_disconnected(receive))
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            return Response(status_code=499)  # Nobody reads it; nginx's number for the log and the metrics.
+            return Response(status_code=499)  # Nginx's status, for the log and the metrics.
         return working.result()
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
@@ -35,13 +35,13 @@ async def unless_disconnected(receive: Receive, work: Coroutine[Any, Any, Respon
 
 
 class EventStream(Response):
-    """Sends `text/event-stream` chunks and closes their generator at the end or when the client goes away."""
+    """Sends server-sent events, and closes their generator at the end or when the client goes away."""
 
-    def __init__(self, chunks: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
         super().__init__(
             headers={"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
         )
-        self._chunks = chunks
+        self._events = events
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,10 +58,10 @@ class EventStream(Response):
             await asyncio.gather(sending, watching, return_exceptions=True)
 
     async def _send(self, send: Send) -> None:
-        async with aclosing(self._chunks) as chunks:
+        async with aclosing(self._events) as events:
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
-            async for chunk in chunks:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            async for event in events:
+                await send({"type": "http.response.body", "body": event, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,6 +1,6 @@
-"""`GET /openapi.json`: our own routes, with the defaults and limits of this model.
+"""`GET /openapi.json`: the document of our own routes, with the defaults and limits of this model.
 
-The server has it also where vLLM's own page is off.
+The server has it also where vLLM's own documents are off.
 """
 
 from functools import cache
@@ -34,25 +34,25 @@ _RETRY_AFTER = {
 
 @router.get("/openapi.json")
 async def describe() -> Response:
-    """The document of our routes."""
-    return _described()
+    """Answers with the document."""
+    return _answer()
 
 
 @cache
-def _described() -> Response:
+def _answer() -> Response:
     return JSONResponse(document(settings()))
 
 
 def document(settings: Settings) -> dict[str, Any]:
-    """OpenAPI 3.2; what is off in the settings (keys, rates, the cache) is not in it."""
+    """Returns an OpenAPI 3.2 document, without what the settings switch off: keys, rates, the cache."""
     keys = settings.access.keys_folder is not None
-    generate = _generating(settings, GenerateRequest.__name__, GenerateAnswer.__name__)
+    generate = _post(settings, GenerateRequest.__name__, GenerateAnswer.__name__)
     generate["responses"]["200"]["content"]["text/event-stream"] = {"itemSchema": _event()}
     generate["responses"]["200"]["description"] = f"JSON for `prompts` or `stream: false`. Else: {_EVENTS}"
-    batch = _generating(settings, BatchRequest.__name__, BatchAnswer.__name__)
-    told = _read("describeRoutes", "This document.", {"type": "object"}) | _security(keys)
+    batch = _post(settings, BatchRequest.__name__, BatchAnswer.__name__)
+    description = _get("describeRoutes", "This document.", {"type": "object"}) | _security(keys)
     if keys:
-        told["responses"] |= {"401": _unauthorized()}
+        description["responses"] |= {"401": _unauthorized()}
     components: dict[str, Any] = {"schemas": _schemas(settings)}
     if keys:
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
@@ -64,19 +64,19 @@ def document(settings: Settings) -> dict[str, Any]:
             "/generate/batch": {"post": {"operationId": "generateBatch", "summary": "Texts alone.", **batch}},
             "/ready": {"get": _probe("ready", "Whether new requests are welcome.")},
             "/live": {"get": _probe("live", "Whether the engine runs.")},
-            "/openapi.json": {"get": told},
+            "/openapi.json": {"get": description},
         },
         "components": components,
     }
 
 
-def _generating(settings: Settings, asked: str, answered: str) -> dict[str, Any]:
+def _post(settings: Settings, request: str, answer: str) -> dict[str, Any]:
     keys = settings.access.keys_folder is not None
-    responses: dict[str, Any] = {"200": _content("One answer a prompt.", _reference(answered))}
+    responses: dict[str, Any] = {"200": _content("One answer a prompt.", _reference(answer))}
     if settings.answer_cache is not None:
-        text = "Whether a deterministic request was answered from memory."
+        description = "Whether a deterministic request was answered from memory."
         schema = {"type": "string", "enum": ["hit", "miss"]}
-        responses["200"]["headers"] = {"x-sirocco-cache": {"description": text, "schema": schema}}
+        responses["200"]["headers"] = {"x-sirocco-cache": {"description": description, "schema": schema}}
     responses["400"] = _error("The body is no JSON object, a prompt is too long or denied.")
     if keys:
         responses["401"] = _unauthorized()
@@ -87,29 +87,29 @@ def _generating(settings: Settings, asked: str, answered: str) -> dict[str, Any]
         responses["429"] = _error("Over a rate, or too many requests at once.") | {"headers": _RETRY_AFTER}
     responses["500"] = _error("The engine failed, or its result is empty or no finite number.")
     responses["503"] = _error("The replica is about to end, or overloaded.") | {"headers": _RETRY_AFTER}
-    body = {"required": True, "content": {"application/json": {"schema": _reference(asked)}}}
+    body = {"required": True, "content": {"application/json": {"schema": _reference(request)}}}
     return {"requestBody": body, "responses": responses, **_security(keys)}
 
 
 def _event() -> dict[str, Any]:
-    """A server-sent event: JSON, or the mark of the end."""
+    """Describes a server-sent event: JSON, or the mark of the end."""
     names = (StreamedText.__name__, StreamEnd.__name__, ErrorAnswer.__name__)
-    told = {
+    content = {
         "type": "string",
         "contentMediaType": "application/json",
         "contentSchema": {"oneOf": [_reference(name) for name in names]},
     }
-    data = {"anyOf": [{"type": "string", "const": "[DONE]"}, told]}
+    data = {"anyOf": [{"type": "string", "const": "[DONE]"}, content]}
     return {"type": "object", "required": ["data"], "properties": {"data": data}}
 
 
 def _probe(name: str, summary: str) -> dict[str, Any]:
-    probe = _read(name, summary, _reference(Health.__name__))
+    probe = _get(name, summary, _reference(Health.__name__))
     probe["responses"]["503"] = _error("No: the pod is about to end or to restart.")
     return probe
 
 
-def _read(name: str, summary: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _get(name: str, summary: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"operationId": name, "summary": summary, "responses": {"200": _content(summary, schema)}}
 
 

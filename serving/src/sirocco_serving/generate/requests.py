@@ -11,15 +11,15 @@ from sirocco_serving.errors.request_error import RequestError
 
 
 class BatchRequest(Sampling):
-    """Several prompts answered together, as text alone."""
+    """Several prompts, answered together with texts alone."""
 
     prompts: list[Text] = Field(min_length=1)
 
 
 class GenerateRequest(Sampling):
-    """One prompt, streamed unless `stream` is false, or several prompts answered together."""
+    """One prompt, streamed unless `stream` is false, or several prompts, answered together."""
 
-    # What `_one_form` checks, for readers of the schema.
+    # What `_one_form` checks, as JSON Schema.
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [
@@ -54,11 +54,11 @@ class GenerateRequest(Sampling):
         return self
 
     def streamed(self) -> bool:
-        """Whether the answer is an event stream."""
+        """Returns whether the answer is an event stream."""
         return self.prompt is not None and self.stream is not False
 
     def all_prompts(self) -> list[str]:
-        """The prompts in the order asked."""
+        """Returns the prompts in their order."""
         return self.prompts if self.prompts is not None else [self.prompt or ""]
 
 
@@ -66,30 +66,30 @@ Body = TypeVar("Body", BatchRequest, GenerateRequest)
 
 
 def parse(form: type[Body], body: bytes | dict[str, Any], settings: Settings) -> Body:
-    """Reads a request's body, raw or as the JSON object that it holds; the model's defaults fill it up.
+    """Reads the body of a request, raw or parsed, and adds the defaults of the model.
 
-    Raises RequestError: 400 for what is not JSON, 422 naming the first wrong field and all that is wrong.
+    Raises RequestError: 400 for what is not JSON, 422 with the first wrong field and all problems.
     """
     try:
-        given = form.model_validate_json(body) if isinstance(body, bytes) else form.model_validate(body)
+        request = form.model_validate_json(body) if isinstance(body, bytes) else form.model_validate(body)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
     else:
         defaults = default_sampling(settings)
-        missing = defaults.keys() - given.model_fields_set
-        return given.model_copy(update={field: defaults[field] for field in missing})
+        missing = defaults.keys() - request.model_fields_set
+        return request.model_copy(update={field: defaults[field] for field in missing})
     if problems[0]["type"] == "json_invalid":
         raise RequestError(400, "invalid_json", f"The body is not JSON: {problems[0]['msg']}")
     fields = [str(problem["loc"][0]) if problem["loc"] else None for problem in problems]
-    told = "; ".join(
+    sentences = "; ".join(
         f"{field}: {_sentence(form, problem['type'], problem['msg'])}" if field else problem["msg"]
         for field, problem in zip(fields, problems, strict=True)
     )
-    raise RequestError(422, "invalid_value", told, param=fields[0] or "prompt")
+    raise RequestError(422, "invalid_value", sentences, param=fields[0] or "prompt")
 
 
 def default_sampling(settings: Settings) -> dict[str, float | int]:
-    """What the model's settings say for fields that a request leaves out."""
+    """Returns the defaults of the model for fields that a request leaves out."""
     generation, most = settings.generation, settings.limits.new_tokens
     return {
         "temperature": generation.temperature,

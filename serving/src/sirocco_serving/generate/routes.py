@@ -1,4 +1,4 @@
-"""`POST /generate` and `POST /generate/batch`: several prompts at once, or one as a stream or as JSON."""
+"""`POST /generate` and `POST /generate/batch`: one prompt as a stream or as JSON, or several prompts."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -29,28 +29,29 @@ from sirocco_serving.request.state import Usage, request_body, set_usage
 
 router = APIRouter()
 
-# What joins the engine's own spans to the caller's trace.
+# The headers that join the engine's spans to the trace of the caller.
 _TRACE_HEADERS = ("traceparent", "tracestate")
 
 
 @router.post("/generate")
 async def generate(request: Request) -> Response:
-    """Answers in the form that the body asks for; see docs/calling-a-model.md."""
+    """Answers with a stream or with JSON, as the body says; see docs/calling-a-model.md."""
     body = parse(GenerateRequest, await _body(request), settings())
-    work = Work(request, body)
-    answering = _stream(work, body.all_prompts()[0]) if body.streamed() else _answer(work, body)
+    generations = Generations(request, body)
+    streamed = body.streamed()
+    answering = _stream(generations, body.all_prompts()[0]) if streamed else _answer(generations, body)
     return await unless_disconnected(request.receive, answering)
 
 
 @router.post("/generate/batch")
 async def generate_batch(request: Request) -> Response:
-    """The texts alone, in the order asked."""
+    """Answers with the texts alone, in the order of the prompts."""
     body = parse(BatchRequest, await _body(request), settings())
-    return await unless_disconnected(request.receive, _texts(Work(request, body), body))
+    return await unless_disconnected(request.receive, _texts(Generations(request, body), body))
 
 
-class Work:
-    """What one request makes the engine do, and the tokens that it took so far."""
+class Generations:
+    """The generations of one request, and their tokens so far."""
 
     def __init__(self, request: Request, sampling: Sampling) -> None:
         self._engine: Engine = request.app.state.sirocco_engine
@@ -64,11 +65,11 @@ class Work:
 
     @property
     def usage(self) -> Usage:
-        """The tokens of all its generations, also of those that were cut short."""
+        """The tokens of all generations, also of those that were cut short."""
         return Usage(self._prompt_tokens, self._completion_tokens)
 
     async def deltas(self, prompt: str) -> AsyncGenerator[Delta, None]:
-        """One generation. Raises RequestError also for a generation that ends with nothing."""
+        """Yields the deltas of one generation. Raises RequestError also for an empty result."""
         first, silent = True, True
         try:
             async with aclosing(self._engine.generate(prompt, self._sampling, self._trace)) as deltas:
@@ -86,7 +87,7 @@ class Work:
         raise _empty("The engine ended a generation without an answer.")
 
     async def complete(self, prompt: str) -> "Completion":
-        """One whole generation."""
+        """Returns one whole generation."""
         text: list[str] = []
         tokens = 0
         async with aclosing(self.deltas(prompt)) as deltas:
@@ -96,7 +97,7 @@ class Work:
         return Completion("".join(text), tokens)
 
     async def complete_all(self, prompts: list[str]) -> list["Completion"]:
-        """Whole generations side by side, in the order of the prompts; one that fails ends the others."""
+        """Runs whole generations together, and returns them in order. One that fails ends the others."""
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self.complete(prompt)) for prompt in prompts]
         return [task.result() for task in tasks]
@@ -104,7 +105,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What one prompt came to."""
+    """The whole text for one prompt."""
 
     text: str
     tokens: int
@@ -119,25 +120,25 @@ async def _body(request: Request) -> bytes | dict[str, Any]:
     return await request.body() if parsed is None else parsed
 
 
-async def _answer(work: Work, body: GenerateRequest) -> Response:
-    done = await work.complete_all(body.all_prompts())
+async def _answer(generations: Generations, body: GenerateRequest) -> Response:
+    done = await generations.complete_all(body.all_prompts())
     texts = [GeneratedText(generated_text=one.text, num_tokens=one.tokens) for one in done]
     return GenerateAnswer(responses=texts).response()
 
 
-async def _texts(work: Work, body: BatchRequest) -> Response:
-    return BatchAnswer(results=[one.text for one in await work.complete_all(body.prompts)]).response()
+async def _texts(generations: Generations, body: BatchRequest) -> Response:
+    return BatchAnswer(results=[one.text for one in await generations.complete_all(body.prompts)]).response()
 
 
-async def _stream(work: Work, prompt: str) -> Response:
-    deltas = work.deltas(prompt)
-    # A request that the engine refuses still gets its status: the first delta comes before the headers.
+async def _stream(generations: Generations, prompt: str) -> Response:
+    deltas = generations.deltas(prompt)
+    # The first delta comes before the headers, so that a refusal of the engine still gets its status.
     first = await anext(deltas)
-    return EventStream(_events(work, first, deltas))
+    return EventStream(_events(generations, first, deltas))
 
 
 async def _events(
-    work: Work, first: Delta, deltas: AsyncGenerator[Delta, None]
+    generations: Generations, first: Delta, deltas: AsyncGenerator[Delta, None]
 ) -> AsyncGenerator[bytes, None]:
     async with aclosing(deltas):
         delta = first
@@ -146,14 +147,14 @@ async def _events(
                 yield _event(StreamedText(text=delta.text))
                 delta = await anext(deltas)
         except Exception as error:
-            # The status is sent already: an error event is all that can still tell the client.
+            # The status is sent already, so the error is an event.
             failed = RequestError(500, "generation_failed", "The engine failed to generate.")
             problem = error if isinstance(error, RequestError) else failed
             yield _event(ErrorAnswer.model_validate(problem.body()))
         else:
             if delta.text:
                 yield _event(StreamedText(text=delta.text))
-            prompt, generated = work.usage.prompt_tokens, work.usage.completion_tokens
+            prompt, generated = generations.usage.prompt_tokens, generations.usage.completion_tokens
             usage = StreamUsage(
                 prompt_tokens=prompt, completion_tokens=generated, total_tokens=prompt + generated
             )

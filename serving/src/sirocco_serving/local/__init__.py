@@ -1,4 +1,4 @@
-"""A model without Kubernetes: a server told by variables, and a client in your own process."""
+"""A model without Kubernetes: a server that variables configure, and a client in your own process."""
 
 from sirocco_serving.local.client import VLLMClient
 

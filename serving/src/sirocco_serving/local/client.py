@@ -1,6 +1,6 @@
 """`VLLMClient`: a model in this process, without a server.
 
-With the sampling defaults of the HTTP API; on a CPU or on GPUs, as the installed vLLM finds.
+It has the sampling defaults of the HTTP API. It runs on a CPU or on GPUs, as the installed vLLM does.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from sirocco_serving.errors.request_error import RequestError
 
 Value = TypeVar("Value")
 
-# What is cancelled ends within moments.
+# A cancelled generation ends within moments.
 END_SECONDS = 10.0
 
 
 class VLLMClient:
-    """One model, loaded when the client is made; usable from several threads at a time.
+    """One model, loaded when the client is made. Several threads may use it at the same time.
 
     Sampling arguments are those of `POST /generate`: temperature 0.7, top_p 0.95, max_tokens 256, stop, seed,
-    frequency_penalty, presence_penalty. What generates raises ValueError for a wrong argument or a prompt
-    that the model cannot take, and RuntimeError when the engine fails or the client is closed.
+    frequency_penalty, presence_penalty. Methods that generate raise ValueError for a wrong argument or a wrong
+    prompt, and RuntimeError when the engine fails or the client is closed.
     """
 
     def __init__(
@@ -40,8 +40,8 @@ class VLLMClient:
     ) -> None:
         """Loads `model_name`, a repository of the Hugging Face hub or a folder.
 
-        `gpu_memory_utilization` is a share above 0 to 1, `max_model_len` a number of tokens; None leaves them
-        to vLLM. `engine` has more of vLLM's engine arguments.
+        `gpu_memory_utilization` is a share above 0 and up to 1, `max_model_len` a number of tokens. None
+        leaves them to vLLM. `engine` has more of vLLM's engine arguments.
         """
         given = {"gpu_memory_utilization": gpu_memory_utilization, "max_model_len": max_model_len}
         arguments: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -59,7 +59,7 @@ class VLLMClient:
     def chat_completion(
         self, messages: Conversation, temperature: float = 0.7, max_tokens: int = 256, **sampling: Any
     ) -> str:
-        """The model's answer to a conversation."""
+        """Returns the answer to a conversation."""
         return self.chat_completions([messages], temperature, max_tokens, **sampling)[0]
 
     def chat_completions(
@@ -69,14 +69,14 @@ class VLLMClient:
         max_tokens: int = 256,
         **sampling: Any,
     ) -> list[str]:
-        """The answers to several conversations, generated together, in the order asked."""
-        asked = [_conversation(messages) for messages in conversations]
-        return self._texts(asked, _sampling(temperature, max_tokens, sampling))
+        """Returns the answers to several conversations, generated together, in their order."""
+        checked = [_conversation(messages) for messages in conversations]
+        return self._texts(checked, _sampling(temperature, max_tokens, sampling))
 
     def stream_chat_completion(
         self, messages: Conversation, temperature: float = 0.7, max_tokens: int = 256, **sampling: Any
     ) -> Iterator[str]:
-        """The answer piece by piece, as it comes; closing the iterator ends the generation."""
+        """Yields the answer in pieces as they come. Closing the iterator ends the generation."""
         return self._pieces(_conversation(messages), _sampling(temperature, max_tokens, sampling))
 
     @overload
@@ -92,18 +92,20 @@ class VLLMClient:
     def completion(
         self, prompt: str | Sequence[str], temperature: float = 0.7, max_tokens: int = 256, **sampling: Any
     ) -> str | list[str]:
-        """The continuation of a prompt; of several prompts, generated together, all in their order."""
-        how = _sampling(temperature, max_tokens, sampling)
-        return self._texts([prompt], how)[0] if isinstance(prompt, str) else self._texts(prompt, how)
+        """Returns the continuation of a prompt, or of several prompts, generated together, in their order."""
+        arguments = _sampling(temperature, max_tokens, sampling)
+        if isinstance(prompt, str):
+            return self._texts([prompt], arguments)[0]
+        return self._texts(prompt, arguments)
 
     def stream_completion(
         self, prompt: str, temperature: float = 0.7, max_tokens: int = 256, **sampling: Any
     ) -> Iterator[str]:
-        """The continuation piece by piece, as it comes; closing the iterator ends the generation."""
+        """Yields the continuation in pieces as they come. Closing the iterator ends the generation."""
         return self._pieces(prompt, _sampling(temperature, max_tokens, sampling))
 
     def close(self) -> None:
-        """Ends the engine and frees its memory; generations in flight fail. Closing again does nothing."""
+        """Ends the engine and frees its memory. Generations in flight fail. Closing again does nothing."""
         if self._closed:
             return
         self._closed = True
@@ -119,26 +121,26 @@ class VLLMClient:
         self.close()
 
     async def _start(self, arguments: Mapping[str, Any]) -> tuple[ChatEngine, Callable[[], None]]:
-        """An engine that lives in this event loop, and what ends it."""
+        """Returns an engine in this event loop, and the function that ends it."""
         from sirocco_serving.engine.vllm_engine import VllmEngine, start_engine
 
         client = start_engine(arguments)
         return VllmEngine(client), client.shutdown
 
     def _texts(self, prompts: Sequence[str | Conversation], sampling: Sampling) -> list[str]:
-        return self._ask(_all(self._engine, prompts, sampling))
+        return self._run(_all(self._engine, prompts, sampling))
 
     def _pieces(self, prompt: str | Conversation, sampling: Sampling) -> Iterator[str]:
         deltas = self._engine.generate(prompt, sampling, {})
         try:
-            while (delta := self._ask(_next(deltas))) is not None:
+            while (delta := self._run(_next(deltas))) is not None:
                 if delta.text:
                     yield delta.text
         finally:
             if not self._closed:
                 self._wait(_close(deltas))
 
-    def _ask(self, work: Coroutine[Any, Any, Value]) -> Value:
+    def _run(self, work: Coroutine[Any, Any, Value]) -> Value:
         if self._closed:
             work.close()
             raise RuntimeError("this VLLMClient is closed: make another one")
@@ -151,7 +153,7 @@ class VLLMClient:
             raise RuntimeError("this VLLMClient was closed meanwhile") from None
 
     def _wait(self, work: Coroutine[Any, Any, Value]) -> Value:
-        """Runs it in the engine's event loop; an interrupt of this thread ends it there, too."""
+        """Runs `work` in the event loop of the engine. An interrupt of this thread ends it there, too."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
@@ -170,13 +172,13 @@ async def _next(deltas: AsyncGenerator[Delta, None]) -> Delta | None:
 
 
 async def _close(deltas: AsyncGenerator[Delta, None]) -> None:
-    # A step that was interrupted is ending the generation already, which makes this an error.
+    # After an interrupted step the generation ends already, and closing it raises.
     with suppress(RuntimeError):
         await deltas.aclose()
 
 
 async def _finish(stop: Callable[[], None]) -> None:
-    """Ends what is in flight, then the engine."""
+    """Ends the generations in flight, then the engine."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
@@ -186,7 +188,7 @@ async def _finish(stop: Callable[[], None]) -> None:
 
 
 async def _all(engine: ChatEngine, prompts: Sequence[str | Conversation], sampling: Sampling) -> list[str]:
-    """Whole generations side by side; the first that fails ends the others."""
+    """Runs whole generations at the same time. The first that fails ends the others."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_text(engine, prompt, sampling)) for prompt in prompts]
@@ -206,12 +208,12 @@ def _conversation(messages: Conversation) -> Conversation:
     return messages
 
 
-def _sampling(temperature: float, max_tokens: int, more: Mapping[str, Any]) -> Sampling:
-    """Raises ValueError, naming each wrong argument."""
+def _sampling(temperature: float, max_tokens: int, others: Mapping[str, Any]) -> Sampling:
+    """Returns the sampling arguments. Raises ValueError with each wrong argument."""
     try:
-        return Sampling.model_validate({"temperature": temperature, "max_tokens": max_tokens, **more})
+        return Sampling.model_validate({"temperature": temperature, "max_tokens": max_tokens, **others})
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
-        told = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in problems)
+        sentences = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in problems)
         allowed = ", ".join(Sampling.model_fields)
-        raise ValueError(f"{told} (the arguments are {allowed})") from None
+        raise ValueError(f"{sentences} (the arguments are {allowed})") from None

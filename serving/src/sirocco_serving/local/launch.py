@@ -1,7 +1,7 @@
-"""`python3 -m sirocco_serving.local.launch [FLAGS OF VLLM]`: a model server told by variables what to serve.
+"""`python3 -m sirocco_serving.local.launch [FLAGS OF VLLM]`: a model server that variables configure.
 
-Outside Kubernetes it does what the operator does for a pod: it fetches the weights, writes the settings of
-the serving layer, and becomes `vllm serve` with a pod's flags and variables.
+It does what the operator does for a pod. It fetches the weights, writes the settings of the serving layer,
+and becomes `vllm serve` with the flags and variables of a pod.
 """
 
 import os
@@ -33,7 +33,7 @@ _TOKENS = ("HUGGING_FACE_HUB_TOKEN", "HF_TOKEN")
 _PART = "[A-Za-z0-9_]([A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 _REPOSITORY = re.compile(f"{_PART}/{_PART}")
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,254}")
-# The downloader's own sentences name the fields of a resource in Kubernetes.
+# The downloader's own sentences name fields of the Kubernetes resource.
 _ADVICE = {
     "forbidden": "the hub refuses it: set HUGGING_FACE_HUB_TOKEN to a token whose account has accepted "
     "the model's terms",
@@ -46,7 +46,7 @@ _ADVICE = {
 
 
 class WrongVariablesError(Exception):
-    """One line for each variable that cannot be used: its name and what is allowed."""
+    """One line for each wrong variable: its name and what is allowed."""
 
     def __init__(self, *lines: str) -> None:
         super().__init__("\n".join(lines))
@@ -54,8 +54,8 @@ class WrongVariablesError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the variables ask for; None leaves a value to vLLM."""
+class Variables:
+    """The values of the variables. None leaves a value to vLLM."""
 
     model_id: str
     revision: str
@@ -66,41 +66,41 @@ class Wanted:
 
     @property
     def local(self) -> bool:
-        """Whether the weights are in a folder already."""
+        """Whether the model is a folder."""
         return self.model_id.startswith("/")
 
     @property
     def name(self) -> str:
-        """What clients call the model, unless `--served-model-name` says more."""
+        """The default name of the model for clients."""
         return Path(self.model_id).name if self.local else self.model_id
 
     def path(self, models: Path) -> Path:
-        """Where vLLM finds the weights."""
+        """Returns where vLLM finds the weights."""
         if self.local:
             return Path(self.model_id)
         return models / f"{self.model_id}--{self.revision}".replace("/", "--")
 
 
-def read_wanted(environment: Mapping[str, str]) -> Wanted:
-    """Reads the variables; an empty one counts as not set.
+def read_variables(environment: Mapping[str, str]) -> Variables:
+    """Reads the variables. An empty variable counts as not set.
 
-    Raises WrongVariablesError with a line for each wrong one, without its value: that may be a secret that
-    was put into the wrong line.
+    Raises WrongVariablesError with a line for each wrong variable. The line leaves out the value, which may be
+    a misplaced secret.
     """
     problems: list[str] = []
 
     def read(
         name: str, parse: Callable[[str], Value], allowed: str, otherwise: Value, *, needed: bool = False
     ) -> Value:
-        text = environment.get(name, "").strip()
-        if text or needed:
+        value = environment.get(name, "").strip()
+        if value or needed:
             try:
-                return parse(text)
+                return parse(value)
             except ValueError:
                 problems.append(f"{name}: must be {allowed}")
         return otherwise
 
-    wanted = Wanted(
+    variables = Variables(
         model_id=read("MODEL_ID", _model_id, _MODEL_ID, "", needed=True),
         revision=read(
             "MODEL_REVISION", _revision, "a commit, tag or branch of the repository in MODEL_ID", "main"
@@ -121,72 +121,72 @@ def read_wanted(environment: Mapping[str, str]) -> Wanted:
     )
     if problems:
         raise WrongVariablesError(*problems)
-    return wanted
+    return variables
 
 
-def _model_id(text: str) -> str:
-    if _REPOSITORY.fullmatch(text) or (text.startswith("/") and Path(text).name):
-        return text
+def _model_id(value: str) -> str:
+    if _REPOSITORY.fullmatch(value) or (value.startswith("/") and Path(value).name):
+        return value
     raise ValueError
 
 
-def _revision(text: str) -> str:
-    if _REVISION.fullmatch(text) and ".." not in text:
-        return text
+def _revision(value: str) -> str:
+    if _REVISION.fullmatch(value) and ".." not in value:
+        return value
     raise ValueError
 
 
-def _whole(text: str) -> int:
-    if re.fullmatch("[1-9][0-9]{0,8}", text):
-        return int(text)
+def _whole(value: str) -> int:
+    if re.fullmatch("[1-9][0-9]{0,8}", value):
+        return int(value)
     raise ValueError
 
 
-def _share(text: str) -> float:
-    # This is false for what is not a number, too.
-    if 0 < (share := float(text)) <= 1:
+def _share(value: str) -> float:
+    # False for NaN, too.
+    if 0 < (share := float(value)) <= 1:
         return share
     raise ValueError
 
 
-def _collector(text: str) -> str:
+def _collector(value: str) -> str:
     # Pydantic's ValidationError is a ValueError.
-    return TracingSettings(endpoint=text).endpoint
+    return TracingSettings(endpoint=value).endpoint
 
 
 def _read_file(path: Path) -> Settings:
-    """The settings of a file, the defaults where there is none. Raises StartupError as `read_settings`."""
+    """Returns the settings of a file, or the defaults without one. Raises StartupError as `read_settings`."""
     try:
         path.stat()
     except FileNotFoundError:
         return Settings()
     except OSError:
-        pass  # Reading it tells what is wrong.
+        pass  # Reading it raises the error.
     return read_settings({PATH_VARIABLE: str(path)})
 
 
-def complete(settings: Settings, wanted: Wanted) -> Settings:
-    """The settings of the file, with what the variables say beyond it."""
-    changes: dict[str, object] = {"model": settings.model or wanted.name}
-    if wanted.collector is not None:
-        base = settings.tracing or TracingSettings(endpoint=wanted.collector)
-        changes["tracing"] = base.model_copy(update={"endpoint": wanted.collector})
+def complete(settings: Settings, variables: Variables) -> Settings:
+    """Adds the values of the variables to the settings of the file."""
+    changes: dict[str, object] = {"model": settings.model or variables.name}
+    if variables.collector is not None:
+        base = settings.tracing or TracingSettings(endpoint=variables.collector)
+        changes["tracing"] = base.model_copy(update={"endpoint": variables.collector})
     return settings.model_copy(update=changes)
 
 
-def arguments(wanted: Wanted, path: Path, settings: Settings, more: Sequence[str]) -> list[str]:
-    """Arguments of `vllm serve`, as in a pod; the user's own come last and win."""
+def arguments(variables: Variables, path: Path, settings: Settings, more: Sequence[str]) -> list[str]:
+    """Returns the arguments of `vllm serve`, as in a pod. The user's own come last and win."""
     flags = {
         "--otlp-traces-endpoint": settings.tracing.endpoint if settings.tracing else None,
-        "--max-model-len": wanted.max_model_len,
-        "--gpu-memory-utilization": wanted.gpu_memory_utilization,
+        "--max-model-len": variables.max_model_len,
+        "--gpu-memory-utilization": variables.gpu_memory_utilization,
     }
     return [
         str(path),
-        *("--host", "0.0.0.0"),  # noqa: S104 - the container's network; what is published is Docker's to say
+        *("--host", "0.0.0.0"),  # noqa: S104 - Docker decides what is published
         *("--port", "8000"),
-        *("--served-model-name", wanted.name),
-        *("--tensor-parallel-size", str(wanted.tensor_parallel_size)),
+        *("--served-model-name", variables.name),
+        *("--tensor-parallel-size", str(variables.tensor_parallel_size)),
         *("--middleware", "sirocco_serving.stack.Stack"),
         "--disable-fastapi-docs",
         "--disable-uvicorn-access-log",
@@ -199,7 +199,7 @@ def arguments(wanted: Wanted, path: Path, settings: Settings, more: Sequence[str
 def engine_environment(
     environment: Mapping[str, str], settings: Settings, settings_file: Path
 ) -> dict[str, str]:
-    """The variables of `vllm serve`, as in a pod: those given but the hub's tokens, and ours, which win."""
+    """Returns the variables of `vllm serve`, as in a pod: those given without the hub's tokens, and ours."""
     kept = {name: value for name, value in environment.items() if name not in _TOKENS}
     tracing = {}
     if settings.tracing is not None:
@@ -214,50 +214,50 @@ def engine_environment(
         PATH_VARIABLE: str(settings_file),
         "VLLM_ENGINE_READY_TIMEOUT_S": "1800",
         "VLLM_NO_USAGE_STATS": "1",
-        # The weights are there: the engine must never wait for a hub.
+        # The weights are there, so the engine must never wait for a hub.
         "HF_HUB_OFFLINE": "1",
     }
     return {**tracing, **kept, **ours}
 
 
-def fetch(wanted: Wanted, path: Path, environment: Mapping[str, str]) -> None:
-    """Brings the weights to `path`; without a network when they are there already.
+def fetch(variables: Variables, path: Path, environment: Mapping[str, str]) -> None:
+    """Downloads the weights to `path`. Needs no network when they are there already.
 
-    Raises WrongVariablesError for a folder that is not there, DownloadError when the hub does not give them.
+    Raises WrongVariablesError for a folder that does not exist, and DownloadError when the download fails.
     """
-    if wanted.local:
+    if variables.local:
         if not path.exists():
             raise WrongVariablesError(
                 f"MODEL_ID: there is no {path} in the container: mount the folder that holds it"
             )
         return
-    # The hub's library reads these when it is imported.
+    # The hub's library reads these variables at its import.
     if token := next((value for name in _TOKENS if (value := environment.get(name, "").strip())), None):
         os.environ["HF_TOKEN"] = token
     if not environment.get("HF_ENDPOINT", "").strip():
         os.environ.pop("HF_ENDPOINT", None)
     from sirocco_serving.download.__main__ import download
 
-    # The first process of a container ignores SIGTERM unless it has a handler; vLLM brings its own.
+    # The first process of a container ignores SIGTERM without a handler. vLLM sets its own.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
-    download(Place(path, wanted.model_id, wanted.revision))
+    download(Place(path, variables.model_id, variables.revision))
 
 
 def main(models: Path = MODELS, settings_file: Path = SETTINGS_FILE) -> NoReturn:
-    """Becomes `vllm serve`, or ends with status 2 for a wrong variable and 1 for weights that don't come."""
+    """Becomes `vllm serve`, or exits: 2 for a wrong variable, 1 for a failed download."""
     environment = dict(os.environ)
     try:
-        wanted = read_wanted(environment)
-        settings = complete(_read_file(settings_file), wanted)
-        path = wanted.path(models)
-        fetch(wanted, path, environment)
+        variables = read_variables(environment)
+        settings = complete(_read_file(settings_file), variables)
+        path = variables.path(models)
+        fetch(variables, path, environment)
     except WrongVariablesError as error:
         _end(WRONG_VALUE, *error.lines)
     except DownloadError as error:
         _end(1, f"MODEL_ID: {_ADVICE[error.code]}" if error.code in _ADVICE else str(error))
     written = Path(tempfile.mkdtemp(prefix="sirocco-")) / "serving.json"
     written.write_text(settings.model_dump_json())
-    command = ["vllm", "serve", *arguments(wanted, path, settings, sys.argv[1:])]
+    command = ["vllm", "serve", *arguments(variables, path, settings, sys.argv[1:])]
     os.execvpe(command[0], command, engine_environment(environment, settings, written))  # noqa: S606 - no shell is meant
 
 

@@ -11,7 +11,7 @@ from sirocco_serving.local.launch import (
     arguments,
     complete,
     engine_environment,
-    read_wanted,
+    read_variables,
 )
 from tests.unit.children.rendering import engine
 
@@ -32,13 +32,13 @@ SETTINGS = Path("/tmp/serving.json")  # noqa: S108
 
 
 def command(variables: dict[str, str], *more: str) -> list[str]:
-    wanted = read_wanted(variables)
-    return arguments(wanted, wanted.path(Path("/models")), complete(Settings(), wanted), more)
+    parsed = read_variables(variables)
+    return arguments(parsed, parsed.path(Path("/models")), complete(Settings(), parsed), more)
 
 
 def problems(**variables: str) -> tuple[str, ...]:
     with pytest.raises(WrongVariablesError) as raised:
-        read_wanted(MODEL | variables)
+        read_variables(MODEL | variables)
     return raised.value.lines
 
 
@@ -51,8 +51,8 @@ def test_the_command_is_that_of_a_pod(variables: dict[str, str], spec: dict[str,
 
 
 def test_the_variables_are_those_of_a_pod() -> None:
-    wanted = read_wanted(VARIABLES)
-    ours = engine_environment({}, complete(Settings(), wanted), SETTINGS)
+    parsed = read_variables(VARIABLES)
+    ours = engine_environment({}, complete(Settings(), parsed), SETTINGS)
     pods = {each["name"]: each["value"] for each in engine(**SPEC)["env"] if "value" in each}
     assert "$(SIROCCO_POD_NAME)" in pods.pop("OTEL_RESOURCE_ATTRIBUTES"), "only a pod has a pod's name"
     assert pods["SIROCCO_SERVING_CONFIG"] == "/etc/sirocco/serving.json"
@@ -91,12 +91,12 @@ def test_another_revision_has_another_folder() -> None:
 
 def test_the_variable_names_the_collector_and_the_file_the_share_of_traces() -> None:
     settings = Settings(tracing=TracingSettings(endpoint="http://other:4317", sample_ratio=0.1))
-    merged = complete(settings, read_wanted(VARIABLES)).tracing
+    merged = complete(settings, read_variables(VARIABLES)).tracing
     assert merged == TracingSettings(endpoint="http://collector:4317", sample_ratio=0.1)
 
 
 def test_the_files_own_name_of_the_model_stays() -> None:
-    assert complete(Settings(model="mistral"), read_wanted(MODEL)).model == "mistral"
+    assert complete(Settings(model="mistral"), read_variables(MODEL)).model == "mistral"
 
 
 @pytest.mark.parametrize(
