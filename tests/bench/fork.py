@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sirocco_serving.middleware.stack import Stack
+from sirocco_serving.stack import Stack
 
 STOCK = ("x-bench", "stock")
 _MARK = tuple(text.encode() for text in STOCK)

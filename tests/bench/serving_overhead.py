@@ -61,7 +61,7 @@ def ours(folder: Path) -> tuple[list[str], dict[str, str]]:
     access = {"keys_folder": str(keys), "internal_key_file": str(folder / "internal"), **SETTINGS["access"]}  # type: ignore[dict-item]
     config = folder / "serving.json"
     config.write_text(json.dumps({**SETTINGS, "access": access}))
-    flags = ["--middleware", "sirocco_serving.middleware.stack.Stack", "--disable-fastapi-docs"]
+    flags = ["--middleware", "sirocco_serving.stack.Stack", "--disable-fastapi-docs"]
     return flags, {"VLLM_PLUGINS": "sirocco", "SIROCCO_SERVING_CONFIG": str(config)}
 
 

@@ -38,9 +38,9 @@ def test_a_curl_of_the_page_is_answered(server: Server, code: str) -> None:
     printed = run(
         server, "bash", "-euc", code.replace("curl ", "curl --silent --show-error --fail-with-body ")
     )
-    told = events(printed) if printed.startswith("data: ") else [json.loads(printed)]
-    assert told
-    assert not any("error" in event for event in told)
+    answers = events(printed) if printed.startswith("data: ") else [json.loads(printed)]
+    assert answers
+    assert not any("error" in event for event in answers)
 
 
 def test_the_page_has_curls_that_stream_and_that_do_not() -> None:

@@ -115,9 +115,9 @@ def test_a_stop_string_ends_a_generation(server: Server, stop: object) -> None:
 )
 def test_a_value_out_of_range_is_422_with_the_field(server: Server, field: str, value: Any) -> None:
     answer = server.ask("POST", "/generate", {"prompt": "x", field: value})
-    told = error(answer)
-    assert (answer.status_code, told["code"], told["param"]) == (422, "invalid_value", field)
-    assert field in told["message"]
+    problem = error(answer)
+    assert (answer.status_code, problem["code"], problem["param"]) == (422, "invalid_value", field)
+    assert field in problem["message"]
 
 
 @pytest.mark.parametrize("path", ["/generate", "/generate/batch"])

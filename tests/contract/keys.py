@@ -24,8 +24,8 @@ def test_without_a_valid_key_the_answer_is_401(
 ) -> None:
     headers = {} if sent is None else {"authorization": sent.format(server.keys[issued.ALICE])}
     answer = server.ask(method, path, {} if method == "POST" else None, key=None, headers=headers)
-    told = error(answer)
-    assert (answer.status_code, told["type"], told["code"]) == (
+    problem = error(answer)
+    assert (answer.status_code, problem["type"], problem["code"]) == (
         401, "authentication_error", "invalid_api_key",
     )  # fmt: skip
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -39,9 +39,9 @@ def test_probes_need_no_key(server: Server, path: str) -> None:
 def test_a_key_for_another_name_of_the_model_is_403(server: Server) -> None:
     body = completion("x", max_tokens=1)
     refused = server.ask("POST", "/v1/completions", body, key=issued.BOB)
-    told = error(refused)
-    assert (refused.status_code, told["code"], told["param"]) == (403, "model_not_allowed", "model")
-    assert NAMES[1] in told["message"]
+    problem = error(refused)
+    assert (refused.status_code, problem["code"], problem["param"]) == (403, "model_not_allowed", "model")
+    assert NAMES[1] in problem["message"]
     answer = server.ask("POST", "/v1/completions", {**body, "model": NAMES[1]}, key=issued.BOB)
     assert answer.status_code == 200, answer.text
 

@@ -56,8 +56,8 @@ def test_what_a_model_does_not_allow_is_refused_with_the_field(
     counted = f'sirocco_serving_rejected_total{{reason="{code}"}}'
     before = server.metric(counted)
     answer = server.ask("POST", path, body)
-    told = error(answer)
-    assert (answer.status_code, told["code"], told["param"]) == (status, code, param), answer.text
+    problem = error(answer)
+    assert (answer.status_code, problem["code"], problem["param"]) == (status, code, param), answer.text
     assert "4111" not in answer.text
     assert "word word" not in answer.text
     assert server.metric(counted) == before + 1
@@ -72,11 +72,11 @@ def test_denied_prompts_are_counted_by_rule(server: Server) -> None:
 
 def test_a_chat_that_names_no_length_ends_at_the_limit(server: Server) -> None:
     # What the engine was asked for, so that nobody has to wait for that many tokens.
-    asked = "vllm:request_params_max_tokens_sum"
-    before = server.metric(asked)
+    max_tokens = "vllm:request_params_max_tokens_sum"
+    before = server.metric(max_tokens)
     answer = server.ask("POST", CHAT, chat("What is the capital of France?", temperature=0, stop="Paris"))
     assert answer.status_code == 200, answer.text
-    assert server.metric(asked) == before + NEW_TOKENS
+    assert server.metric(max_tokens) == before + NEW_TOKENS
 
 
 def in_chunks() -> Iterator[bytes]:
@@ -116,17 +116,19 @@ def test_vllms_refusals_come_in_the_one_shape_without_the_prompt(
     server: Server, path: str, body: object, param: str | None
 ) -> None:
     answer = server.ask("POST", path, body)
-    told = error(answer)
-    assert (answer.status_code, told["code"], told["param"]) == (400, "invalid_request", param), answer.text
+    problem = error(answer)
+    assert (answer.status_code, problem["code"], problem["param"]) == (400, "invalid_request", param), (
+        answer.text
+    )
     assert "for nobody" not in answer.text
 
 
 def test_an_unknown_model_is_404(server: Server) -> None:
     for path, body in ((CHAT, chat("x")), (COMPLETIONS, completion("x"))):
         answer = server.ask("POST", path, {**body, "model": "none"})
-        told = error(answer)
-        assert (answer.status_code, told["code"]) == (404, "model_not_found")
-        assert told["type"] == "not_found_error"
+        problem = error(answer)
+        assert (answer.status_code, problem["code"]) == (404, "model_not_found")
+        assert problem["type"] == "not_found_error"
 
 
 def short() -> dict[str, Any]:

@@ -69,10 +69,10 @@ def body(messages: list[dict[str, object]], **fields: object) -> dict[str, Any]:
 def test_mistrals_messages_are_answered(server: Server, form: str) -> None:
     answer = server.ask("POST", CHAT, body(FORMS[form]))
     assert answer.status_code == 200, answer.text
-    told = answer.json()
+    completion = answer.json()
     # What Mistral's client reads.
-    assert {"id", "object", "model", "usage", "created", "choices"} <= set(told)
-    (choice,) = told["choices"]
+    assert {"id", "object", "model", "usage", "created", "choices"} <= set(completion)
+    (choice,) = completion["choices"]
     assert choice["message"]["role"] == "assistant"
     assert "Paris" in choice["message"]["content"]
     assert choice["finish_reason"] in {"stop", "length"}
@@ -159,5 +159,7 @@ def test_tool_choices_that_vllm_lacks_are_refused(
     server: Server, fields: dict[str, object], param: str | None
 ) -> None:
     answer = server.ask("POST", CHAT, body([user("Hi")], **fields))
-    told = error(answer)
-    assert (answer.status_code, told["code"], told["param"]) == (400, "invalid_request", param), answer.text
+    problem = error(answer)
+    assert (answer.status_code, problem["code"], problem["param"]) == (400, "invalid_request", param), (
+        answer.text
+    )

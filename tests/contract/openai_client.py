@@ -78,7 +78,7 @@ def test_openai_json_schema_holds_for_the_answer(server: Server) -> None:
     jsonschema.validate(json.loads(answer.choices[0].message.content or ""), schema)
 
 
-def asked(server: Server, key: str, fields: dict[str, Any]) -> None:
+def send(server: Server, key: str, fields: dict[str, Any]) -> None:
     """One request whose answer is read to its end."""
     body = {"model": NAMES[0], "messages": QUESTION, "max_tokens": 1, **fields}
     answer = server.openai(key).chat.completions.create(**body)
@@ -119,9 +119,9 @@ def test_openai_raises_its_own_error(
     status: int,
     code: str,
 ) -> None:
-    with pytest.raises(raised) as told:
-        asked(server, key, {**fields, "stream": stream})
-    assert (told.value.status_code, told.value.code) == (status, code)
+    with pytest.raises(raised) as caught:
+        send(server, key, {**fields, "stream": stream})
+    assert (caught.value.status_code, caught.value.code) == (status, code)
 
 
 def until_limited(server: Server, **options: Any) -> openai.RateLimitError:
@@ -136,17 +136,17 @@ def until_limited(server: Server, **options: Any) -> openai.RateLimitError:
     raise AssertionError(f"{2 * issued.CAROLS_REQUESTS + 1} requests were let in")
 
 
-def test_openai_is_told_how_long_to_wait_by_a_rate_limit(server: Server) -> None:
+def test_openai_reads_how_long_to_wait_after_a_rate_limit(server: Server) -> None:
     limited = until_limited(server)
-    told = limited.response.headers
+    headers = limited.response.headers
     assert limited.code == "requests_per_minute"
-    assert 1 <= int(told["retry-after"]) <= 60
-    assert told["x-ratelimit-limit-requests"] == str(issued.CAROLS_REQUESTS)
-    assert told["x-ratelimit-remaining-requests"] == "0"
-    assert told["x-ratelimit-reset-requests"].endswith("s")
+    assert 1 <= int(headers["retry-after"]) <= 60
+    assert headers["x-ratelimit-limit-requests"] == str(issued.CAROLS_REQUESTS)
+    assert headers["x-ratelimit-remaining-requests"] == "0"
+    assert headers["x-ratelimit-reset-requests"].endswith("s")
 
 
-def test_openai_waits_as_long_as_it_is_told_before_it_tries_again(
+def test_openai_waits_that_long_before_it_tries_again(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     until_limited(server)

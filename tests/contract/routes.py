@@ -6,7 +6,7 @@ from itertools import product
 import httpx
 import pytest
 
-from sirocco_serving.middleware.allowlist import PATHS
+from sirocco_serving.request.paths import PATHS
 from tests.contract import issued
 from tests.contract.model import NAMES
 from tests.contract.server import Server, error
@@ -52,8 +52,8 @@ def test_every_route_of_the_contract_is_there(server: Server) -> None:
 def test_every_other_route_is_404_with_every_method(server: Server, key: str | None) -> None:
     found = registered(server.log())
     assert {"/tokenize", "/invocations", "/scale_elastic_ep"} <= found
-    told = statuses(server, (found | ELSEWHERE) - OPEN, key)
-    assert {route: status for route, status in told.items() if status != 404} == {}
+    answered = statuses(server, (found | ELSEWHERE) - OPEN, key)
+    assert {route: status for route, status in answered.items() if status != 404} == {}
 
 
 @pytest.mark.parametrize(

@@ -82,9 +82,9 @@ class Server:
             lines = self.log().splitlines()
             return next((text for text in lines if text.startswith("{") and trace in text), None)
 
-        told = eventually(line, 30, f"the request {trace} in the log")
-        assert told is not None
-        return dict(json.loads(told))
+        found = eventually(line, 30, f"the request {trace} in the log")
+        assert found is not None
+        return dict(json.loads(found))
 
 
 def chat(content: object, **fields: object) -> dict[str, Any]:
@@ -93,17 +93,17 @@ def chat(content: object, **fields: object) -> dict[str, Any]:
 
 
 def completion(prompt: object, **fields: object) -> dict[str, Any]:
-    """A plain completion."""
+    """The body of a completion without a chat."""
     return {"model": NAMES[0], "prompt": prompt, **fields}
 
 
 def error(answer: httpx.Response) -> dict[str, Any]:
     """An error's fields, once it has the one shape."""
-    told = answer.json()
-    assert set(told) == {"error"}, answer.text
-    assert set(told["error"]) == {"message", "type", "param", "code"}, answer.text
-    assert told["error"]["message"]
-    return dict(told["error"])
+    body = answer.json()
+    assert set(body) == {"error"}, answer.text
+    assert set(body["error"]) == {"message", "type", "param", "code"}, answer.text
+    assert body["error"]["message"]
+    return dict(body["error"])
 
 
 def events(text: str) -> list[Any]:

@@ -39,7 +39,6 @@ _CTR = ("ctr", "-n", "k8s.io")
 _LOCK = ("pyproject.toml", "uv.lock")
 _SERVING = (
     "serving/Dockerfile",
-    "serving/install.py",
     "serving/libraries.txt",
     "serving/pyproject.toml",
     "serving/src",

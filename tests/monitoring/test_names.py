@@ -7,7 +7,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from sirocco_operator.controller.store import Key
 from sirocco_operator.status.figures import ModelFigures
 from sirocco_operator.telemetry import Telemetry
-from sirocco_serving import metrics
+from sirocco_serving.telemetry import metrics
 from tests.chart.helm import CHART
 from tests.monitoring import names
 from tests.monitoring.dashboards import NAMES, queries

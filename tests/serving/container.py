@@ -31,7 +31,7 @@ ARGUMENTS = [
 # Computes in the engine's own process, where a pod has another one for it: a start takes a third less time.
 QUICK = ("--distributed-executor-backend", "uni")
 LAYER = [
-    *("--middleware", "sirocco_serving.middleware.stack.Stack"),
+    *("--middleware", "sirocco_serving.stack.Stack"),
     *("--disable-fastapi-docs", "--disable-uvicorn-access-log"),
 ]
 

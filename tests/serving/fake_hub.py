@@ -37,7 +37,7 @@ class FakeHub:
 
     def downloads(self, path: str) -> list[str | None]:
         """The ranges in which a file's content was asked for."""
-        return [asked for line, asked in self.requests if line == f"GET /org/name/resolve/{COMMIT}/{path}"]
+        return [wanted for line, wanted in self.requests if line == f"GET /org/name/resolve/{COMMIT}/{path}"]
 
 
 @contextmanager
@@ -68,9 +68,9 @@ def running(files: Mapping[str, bytes], address: str = "127.0.0.1", **behaviour:
 
         def _file(self, data: bytes) -> None:
             headers = {"ETag": f'"{_etag(data)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
-            asked, status, content = self.headers.get("Range"), 200, data
-            if asked is not None:
-                first = int(asked.removeprefix("bytes=").partition("-")[0])
+            wanted, status, content = self.headers.get("Range"), 200, data
+            if wanted is not None:
+                first = int(wanted.removeprefix("bytes=").partition("-")[0])
                 status, content = 206, data[first:]
                 headers["Content-Range"] = f"bytes {first}-{len(data) - 1}/{len(data)}"
             cut = hub.break_after

@@ -5,7 +5,7 @@ import sys
 from itertools import islice
 from typing import Any
 
-from sirocco_serving.client import VLLMClient
+from sirocco_serving.local import VLLMClient
 
 FRANCE = [{"role": "user", "content": "What is the capital of France?"}]
 ITALY = [{"role": "user", "content": "What is the capital of Italy?"}]
@@ -25,7 +25,7 @@ def main() -> None:
     # The executor only makes the start quicker.
     quick: dict[str, Any] = {"enforce_eager": True, "distributed_executor_backend": "uni"}
     with VLLMClient(sys.argv[1], tensor_parallel_size=1, max_model_len=512, **quick) as client:
-        told = {
+        answers = {
             "chat": client.chat_completion(FRANCE, 0, 12),
             "chats": client.chat_completions([FRANCE, ITALY], 0, 12),
             "chat_stream": list(client.stream_chat_completion(FRANCE, 0, 12)),
@@ -38,7 +38,7 @@ def main() -> None:
             "stopped": client.chat_completion(FRANCE, 0, 12, stop=["Paris"]),
             "refused": refused(client),
         }
-    print("TOLD", json.dumps(told), flush=True)  # noqa: T201
+    print("ANSWERS", json.dumps(answers), flush=True)  # noqa: T201
 
 
 # vLLM starts its engine as a process that imports this file again.

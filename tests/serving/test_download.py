@@ -70,9 +70,9 @@ def test_a_second_try_goes_on_where_the_first_one_broke(target: Path) -> None:
     with running(FILES) as hub:
         status, printed, _ = finish(start(target, hub.url))
         assert status == 0, printed
-    (asked,) = hub.downloads("model.safetensors")
-    assert asked is not None, "the whole file was asked for again"
-    assert int(asked.removeprefix("bytes=").partition("-")[0]) >= 10 * 2**20
+    (wanted,) = hub.downloads("model.safetensors")
+    assert wanted is not None, "the whole file was asked for again"
+    assert int(wanted.removeprefix("bytes=").partition("-")[0]) >= 10 * 2**20
     assert (target / "model.safetensors").read_bytes() == WEIGHTS
 
 

@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).with_name("in_process.py")
 
 
 @pytest.fixture(scope="module")
-def told(model: Path) -> dict[str, Any]:
+def answers(model: Path) -> dict[str, Any]:
     """What the client answered, by what was asked."""
     command = ["run", "--rm", "--read-only", "--user", USER, "--cap-drop", "ALL", "--network", "none"]
     command += ["--security-opt", "no-new-privileges", "--shm-size", "1g"]
@@ -24,45 +24,45 @@ def told(model: Path) -> dict[str, Any]:
             command += ["--env", f"{name}={value}"]
     command += ["--entrypoint", "python3", "sirocco/serving-cpu:dev", "/in_process.py", "/model"]
     printed = docker.docker(*command, seconds=400)
-    (line,) = [text for text in printed.splitlines() if text.startswith("TOLD ")]
-    return dict(json.loads(line.removeprefix("TOLD ")))
+    (line,) = [text for text in printed.splitlines() if text.startswith("ANSWERS ")]
+    return dict(json.loads(line.removeprefix("ANSWERS ")))
 
 
-def test_a_conversation_is_answered_in_the_models_template(told: dict[str, Any]) -> None:
-    assert told["chat"].startswith("The capital of France is Paris.")
+def test_a_conversation_is_answered_in_the_models_template(answers: dict[str, Any]) -> None:
+    assert answers["chat"].startswith("The capital of France is Paris.")
 
 
-def test_conversations_are_answered_together(told: dict[str, Any]) -> None:
-    france, italy = told["chats"]
-    assert france == told["chat"]
+def test_conversations_are_answered_together(answers: dict[str, Any]) -> None:
+    france, italy = answers["chats"]
+    assert france == answers["chat"]
     assert "Italy" in italy
 
 
-def test_streams_come_in_pieces_and_say_the_same(told: dict[str, Any]) -> None:
+def test_streams_come_in_pieces_and_say_the_same(answers: dict[str, Any]) -> None:
     for streamed, whole in (("chat_stream", "chat"), ("stream", "completion")):
-        assert len(told[streamed]) > 1
-        assert "".join(told[streamed]) == told[whole]
+        assert len(answers[streamed]) > 1
+        assert "".join(answers[streamed]) == answers[whole]
 
 
-def test_prompts_are_continued_in_their_order(told: dict[str, Any]) -> None:
-    assert "Paris" in told["completion"]
-    assert told["completions"][0] == told["completion"]
-    assert told["completions"][1] != told["completion"]
+def test_prompts_are_continued_in_their_order(answers: dict[str, Any]) -> None:
+    assert "Paris" in answers["completion"]
+    assert answers["completions"][0] == answers["completion"]
+    assert answers["completions"][1] != answers["completion"]
 
 
-def test_a_stream_that_is_left_leaves_the_engine_to_others(told: dict[str, Any]) -> None:
-    assert len(told["left_stream"]) == 2
-    assert told["after"] == told["completion"]
+def test_a_stream_that_is_left_leaves_the_engine_to_others(answers: dict[str, Any]) -> None:
+    assert len(answers["left_stream"]) == 2
+    assert answers["after"] == answers["completion"]
 
 
-def test_a_seed_gives_the_same_text_again(told: dict[str, Any]) -> None:
-    first, second = told["seeded"]
+def test_a_seed_gives_the_same_text_again(answers: dict[str, Any]) -> None:
+    first, second = answers["seeded"]
     assert first == second
 
 
-def test_stop_ends_the_text(told: dict[str, Any]) -> None:
-    assert told["stopped"] == "The capital of France is "
+def test_stop_ends_the_text(answers: dict[str, Any]) -> None:
+    assert answers["stopped"] == "The capital of France is "
 
 
-def test_a_prompt_that_is_too_long_is_told_of(told: dict[str, Any]) -> None:
-    assert "512" in told["refused"]
+def test_a_prompt_that_is_too_long_is_refused_with_the_limit(answers: dict[str, Any]) -> None:
+    assert "512" in answers["refused"]

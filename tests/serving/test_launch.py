@@ -20,7 +20,7 @@ NOBODY_LISTENS = "http://127.0.0.1:9"
 LAUNCH = """
 import sys
 from pathlib import Path
-from sirocco_serving.launch import main
+from sirocco_serving.local.launch import main
 
 main(Path(sys.argv.pop(1)), Path(sys.argv.pop(1)))
 """

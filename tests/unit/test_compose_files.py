@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sirocco_serving.client import VLLMClient
 from sirocco_serving.config import Settings
+from sirocco_serving.local import VLLMClient
 
 pytestmark = pytest.mark.unit
 

@@ -13,7 +13,7 @@ from sirocco_operator.api.autoscaling import Autoscaling
 from sirocco_operator.api.parse import parse
 from sirocco_operator.api.validation import problems
 from sirocco_operator.children.scaling import behavior
-from sirocco_serving import metrics
+from sirocco_serving.telemetry import metrics
 from tests.unit.api.documents import document
 
 pytestmark = pytest.mark.unit

@@ -1,6 +1,6 @@
-"""The settings of the serving layer: one JSON file, read and validated once at start.
+"""The settings of the serving layer: one JSON file, read and validated once at the start.
 
-Every limit holds for one pod; null is no limit, or off.
+Every limit is a limit of one pod. Null means no limit, or off.
 """
 
 import json
@@ -15,10 +15,10 @@ import regex
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from sirocco_serving.errors import StartupError
+from sirocco_serving.errors.startup_error import StartupError
 
 PATH_VARIABLE = "SIROCCO_SERVING_CONFIG"
-# Days and terabytes: above these a number is a slip, not a wish.
+# One day and one tebibyte: a larger number is a slip.
 LONGEST_SECONDS = 86400
 MOST = 2**40
 
@@ -34,7 +34,7 @@ def _absolute(path: str) -> str:
 
 
 def _origin(origin: str) -> str:
-    """An origin as browsers send it, or `*` for all of them."""
+    """Checks that an origin is `*` or written as browsers send it."""
     if origin == "*":
         return origin
     try:
@@ -69,15 +69,15 @@ AtLeastOne = Annotated[int, Field(ge=1, le=MOST)]
 
 
 class DrainSettings(_Section):
-    """How a pod that was told to stop lets go of its clients; all in seconds."""
+    """How a pod that has to stop ends its requests. All values are in seconds."""
 
-    # Above uvicorn's keep-alive of 5 s: an idle pooled connection is gone before new requests are refused.
+    # Above uvicorn's keep-alive of 5 s, so that idle connections close before new requests are refused.
     settle_seconds: float = Field(default=6, ge=0, le=600)
     timeout_seconds: float = Field(default=600, ge=0, le=LONGEST_SECONDS)
 
 
 class GenerationSettings(_Section):
-    """What `/generate` and `/generate/batch` take for a field that a request leaves out."""
+    """The defaults of `/generate` and `/generate/batch`."""
 
     temperature: float = Field(default=0.7, ge=0, le=2)
     top_p: float = Field(default=0.95, gt=0, le=1)
@@ -85,39 +85,39 @@ class GenerationSettings(_Section):
 
 
 class LimitSettings(_Section):
-    """What one request may ask for, and how many are let in at a time."""
+    """What one request may contain, and how many requests run at a time."""
 
     body_bytes: AtLeastOne = 10 * 2**20
     # Prompts in one request.
     prompts: AtLeastOne = 64
     prompt_tokens: AtLeastOne | None = None
     new_tokens: AtLeastOne | None = None
-    # Requests in the engine at a time; beyond that `queue` of them wait, `queue_seconds` at most.
+    # Requests in the engine at a time. `queue` more may wait, each for `queue_seconds` at most.
     in_flight: AtLeastOne | None = None
     queue: int = Field(default=256, ge=0, le=MOST)
     queue_seconds: float = Field(default=30, ge=0, le=LONGEST_SECONDS)
 
 
 class DeniedPattern(_Section):
-    """A regular expression (the module `regex`) that no prompt may contain; its name is told and counted."""
+    """A regular expression of the module `regex` that no prompt may match. Errors show its name."""
 
     name: Name
     pattern: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_expression)]
 
 
 class AccessSettings(_Section):
-    """Who may ask, and what for."""
+    """Who may send requests, and which prompts are denied."""
 
-    # A file a key; see `sirocco_serving.keys`.
+    # One file for each key; see `sirocco_serving.access.keys`.
     keys_folder: AbsolutePath | None = None
-    # A file that holds one key, which alone opens `/metrics` (with keys on) and vLLM's own routes.
+    # A file with one key. Only this key opens vLLM's own routes and, where keys are on, `/metrics`.
     internal_key_file: AbsolutePath | None = None
     allowed_origins: tuple[Origin, ...] = ()
     denied_patterns: tuple[DeniedPattern, ...] = ()
 
 
 class AnswerCacheSettings(_Section):
-    """How many answers of deterministic requests are kept, and for how long."""
+    """How many answers to deterministic requests are kept, and for how long."""
 
     bytes: AtLeastOne = 64 * 2**20
     seconds: float = Field(default=300, gt=0, le=30 * LONGEST_SECONDS)
@@ -135,16 +135,16 @@ def _collector(endpoint: str) -> str:
 
 
 class TracingSettings(_Section):
-    """Where spans are sent (an OTLP collector), and which part of the requests is traced."""
+    """Which OTLP collector gets the spans, and which share of the requests is traced."""
 
     endpoint: Annotated[str, AfterValidator(_collector)]
     sample_ratio: float = Field(default=1, ge=0, le=1)
 
 
 class Settings(_Section):
-    """Everything that the serving layer can be told."""
+    """All settings of the serving layer."""
 
-    # The name in logs and traces; `--served-model-name` has those that clients may use.
+    # The name in logs and traces. Clients use the names of `--served-model-name`.
     model: str | None = Field(default=None, min_length=1, max_length=253)
     drain: DrainSettings = DrainSettings()
     generation: GenerationSettings = GenerationSettings()
@@ -155,9 +155,9 @@ class Settings(_Section):
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Reads the file named by SIROCCO_SERVING_CONFIG; without that variable, the defaults.
+    """Reads the file that SIROCCO_SERVING_CONFIG names, and returns the defaults without that variable.
 
-    Raises StartupError, naming the file and each wrong field, when the file is missing or wrong.
+    Raises StartupError with the file and each wrong field when the file is missing or wrong.
     """
     path = environment.get(PATH_VARIABLE)
     if path is None:
@@ -177,5 +177,5 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 @cache
 def settings() -> Settings:
-    """The settings of this process. Raises StartupError as `read_settings` does."""
+    """Returns the settings of this process. Raises StartupError as `read_settings` does."""
     return read_settings(os.environ)

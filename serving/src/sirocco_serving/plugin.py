@@ -1,4 +1,4 @@
-"""The endpoint plugin that vLLM loads: attaches our routes and proves that the engine generates."""
+"""The endpoint plugin that vLLM loads. It adds our routes and checks that the engine generates."""
 
 from argparse import Namespace
 from typing import Any
@@ -6,43 +6,45 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.datastructures import State
 
+from sirocco_serving import health
 from sirocco_serving.config import settings
-from sirocco_serving.engine_limits import hold_to_limits
-from sirocco_serving.errors import RequestError, StartupError
-from sirocco_serving.generation import Engine
-from sirocco_serving.routes import description, generate, health
-from sirocco_serving.sampling import Sampling
+from sirocco_serving.engine.guard import guard_client
+from sirocco_serving.engine.protocol import Engine
+from sirocco_serving.engine.sampling import Sampling
+from sirocco_serving.errors.request_error import RequestError, answer_request_error
+from sirocco_serving.errors.startup_error import StartupError
+from sirocco_serving.generate import openapi, routes
 
 
 class SiroccoEndpoints:
-    """vLLM's endpoint plugin protocol, the same in 0.26, 0.32 and 0.33."""
+    """Implements vLLM's endpoint plugin protocol, which is the same in 0.26, 0.32 and 0.33."""
 
     name = "sirocco"
     required_tasks = ("generate",)
 
     def attach_router(self, app: FastAPI) -> None:
         """Adds our routes to vLLM's app."""
-        app.include_router(generate.router)
+        app.include_router(routes.router)
         app.include_router(health.router)
-        app.include_router(description.router)
-        # Vllm's routes call the engine that we hold to the limits.
-        app.add_exception_handler(RequestError, generate.answer_problem)
+        app.include_router(openapi.router)
+        # vLLM's own routes raise it, too: they call the guarded client.
+        app.add_exception_handler(RequestError, answer_request_error)
 
     async def init_state(self, engine_client: Any, state: State, args: Namespace) -> None:
-        """Generates one token before the socket listens: a pod that answers can generate.
+        """Generates one token before the socket listens, so that a pod that answers can generate.
 
-        Raises StartupError when the engine cannot.
+        Raises StartupError when the engine cannot generate.
         """
-        from sirocco_serving.engine import VllmEngine
+        from sirocco_serving.engine.vllm_engine import VllmEngine
 
         engine = VllmEngine(engine_client)
-        await prove(engine)
-        hold_to_limits(engine_client, settings().limits)
+        await generate_one_token(engine)
+        guard_client(engine_client, settings().limits)
         state.sirocco_engine = engine
 
 
-async def prove(engine: Engine) -> None:
-    """Generates one token. Raises StartupError, with the cause, when none comes."""
+async def generate_one_token(engine: Engine) -> None:
+    """Generates one token. Raises StartupError with the cause when none comes."""
     tokens = 0
     try:
         async for delta in engine.generate("Hello", Sampling(temperature=0, max_tokens=1), {}):

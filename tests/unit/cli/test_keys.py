@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from sirocco_operator.cli.main import main
-from sirocco_serving.keys import parse_entry
+from sirocco_serving.access.keys import parse_entry
 
 pytestmark = pytest.mark.unit
 

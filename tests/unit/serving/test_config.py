@@ -1,4 +1,4 @@
-"""Settings are read once, and a wrong file is told of before anything is loaded."""
+"""Settings are read once, and a wrong file is reported before anything is loaded."""
 
 import json
 from pathlib import Path
@@ -28,13 +28,13 @@ def test_the_file_overrides_the_defaults(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    told = settings_error(tmp_path / "none.json")
-    assert told.startswith("sirocco serving: config: cannot read")
-    assert str(tmp_path / "none.json") in told
+    line = settings_error(tmp_path / "none.json")
+    assert line.startswith("sirocco serving: config: cannot read")
+    assert str(tmp_path / "none.json") in line
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "problem"),
     [
         ('{"drain": {"settle": 6}}', "drain.settle: Extra inputs are not permitted"),
         ('{"drain": {"settle_seconds": "6"}}', "drain.settle_seconds: Input should be a valid number"),
@@ -60,11 +60,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ('{"tracing": {"endpoint": "collector:4317"}}', "tracing.endpoint: must be http://HOST"),
     ],
 )
-def test_a_wrong_file_is_refused_with_the_field(tmp_path: Path, content: str, told: str) -> None:
+def test_a_wrong_file_is_refused_with_the_field(tmp_path: Path, content: str, problem: str) -> None:
     path = tmp_path / "serving.json"
     path.write_text(content)
     line = settings_error(path)
-    assert told in line
+    assert problem in line
     assert line.startswith("sirocco serving: config: ")
     assert "\n" not in line
 

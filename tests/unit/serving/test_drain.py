@@ -10,7 +10,7 @@ from typing import Any
 from starlette.types import Message
 
 from sirocco_serving.config import DrainSettings
-from sirocco_serving.middleware.drain import Drain, Phase
+from sirocco_serving.drain import Drain, Phase
 from tests.unit.serving.asgi import DEADLINE, Exchange, answering, call, eventually, exchange, run
 
 
@@ -72,7 +72,7 @@ def test_readiness_ends_when_the_drain_begins() -> None:
     run(scenario())
 
 
-def test_after_settling_new_requests_are_told_to_come_again() -> None:
+def test_after_settling_new_requests_get_503_with_retry_after() -> None:
     async def scenario() -> None:
         server = Server()
         await server.open("/generate")

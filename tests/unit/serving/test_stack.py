@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from starlette.types import ASGIApp
 
 from sirocco_serving.config import Settings
-from sirocco_serving.middleware.stack import layers
-from tests.unit.serving.asgi import Exchange, answering, exchange
+from sirocco_serving.stack import Stack, layers
+from tests.unit.serving.asgi import Exchange, answering, call, exchange
 
 KEY = f"sk-sirocco-{'alice':x<43}"
 INTERNAL = f"sk-sirocco-{'internal':x<43}"
@@ -75,7 +76,7 @@ def code(answer: Exchange) -> object:
 
 
 def test_what_is_off_is_not_in_the_stack() -> None:
-    off = {"Cors", "Identify", "Keys", "Rates", "Models", "Admission", "Cache"}
+    off = {"Cors", "Identify", "RequireKey", "RateLimit", "AllowedModels", "Admission", "Cache"}
     assert off.isdisjoint(names(stacked(Settings())))
 
 
@@ -94,8 +95,8 @@ def test_a_page_can_read_that_its_key_is_wrong(build: Callable[..., ASGIApp]) ->
 
 
 def test_a_preflight_needs_no_key(build: Callable[..., ASGIApp]) -> None:
-    asked = ORIGIN | {"Access-Control-Request-Method": "POST"}
-    assert ask(build(), "/generate", asked, method="OPTIONS").status == 200
+    headers = ORIGIN | {"Access-Control-Request-Method": "POST"}
+    assert ask(build(), "/generate", headers, method="OPTIONS").status == 200
 
 
 def test_the_body_is_read_before_a_place_is_taken(build: Callable[..., ASGIApp]) -> None:
@@ -125,13 +126,13 @@ def test_a_request_with_all_that_is_asked_for_comes_through(build: Callable[...,
     assert ask(build(in_flight=1), "/tokenize", {"Authorization": f"Bearer {INTERNAL}"}).text == "inner"
 
 
-def test_a_refusal_of_the_body_is_told_to_a_page(build: Callable[..., ASGIApp]) -> None:
+def test_a_page_can_read_a_refusal_of_the_body(build: Callable[..., ASGIApp]) -> None:
     answer = ask(build(body_bytes=1), "/generate", BEARER | ORIGIN)
     assert (answer.status, code(answer)) == (413, "body_too_large")
     assert "access-control-allow-origin" in answer.headers
 
 
-def test_a_failure_further_in_is_told_to_a_page_in_the_one_shape(build: Callable[..., ASGIApp]) -> None:
+def test_a_page_can_read_a_failure_further_in_in_the_one_format(build: Callable[..., ASGIApp]) -> None:
     async def failing(scope: Any, receive: Any, send: Any) -> None:
         raise RuntimeError
 
@@ -153,5 +154,19 @@ def test_a_stranger_uses_up_nobodys_rate(build: Callable[..., ASGIApp]) -> None:
 
 def test_a_key_opens_its_models_alone(build: Callable[..., ASGIApp]) -> None:
     stack = build(fields={"models": ["small"]})
-    asked = [ask(stack, "/v1/completions", BEARER, b'{"model": "%s"}' % name) for name in (b"small", b"big")]
-    assert [answer.status for answer in asked] == [200, 403]
+    answers = [
+        ask(stack, "/v1/completions", BEARER, b'{"model": "%s"}' % name) for name in (b"small", b"big")
+    ]
+    assert [answer.status for answer in answers] == [200, 403]
+
+
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_the_stack_puts_all_of_them_around_the_app() -> None:
+    stack = Stack(answering())
+    before = sample("sirocco_serving_requests_total", route="other", status="404", key="")
+    assert asyncio.run(call(stack, "/tokenize")).status == 404
+    assert asyncio.run(call(stack, "/generate", b"{}")).text == "inner"
+    assert sample("sirocco_serving_requests_total", route="other", status="404", key="") == before + 1

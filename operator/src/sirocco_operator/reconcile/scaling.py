@@ -11,7 +11,13 @@ from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
 from sirocco_operator.kube.kinds import API_SERVICE, HORIZONTAL_POD_AUTOSCALER, SCALED_OBJECT, Kind
 from sirocco_operator.settings import Settings
-from sirocco_operator.status.observed import CustomMetricsServer, Manifest, MetricsProvider, ProviderMode, Scaling
+from sirocco_operator.status.observed import (
+    CustomMetricsServer,
+    Manifest,
+    MetricsProvider,
+    ProviderMode,
+    Scaling,
+)
 from sirocco_operator.status.pods import condition
 from sirocco_operator.status.scaling import SCALING_ACTIVE
 

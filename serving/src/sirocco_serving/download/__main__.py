@@ -13,19 +13,19 @@ from sirocco_serving.download.progress import STALLED_SECONDS, serve_progress, w
 from sirocco_serving.download.volume import Place
 
 
-def say(text: str) -> None:
+def say(line: str) -> None:
     """Prints one line of the log."""
-    print(text, flush=True)  # noqa: T201
+    print(line, flush=True)  # noqa: T201
 
 
 def fail(error: DownloadError) -> None:
-    """Ends the process with the error as its last line, whatever its threads are doing."""
+    """Ends the process with the error as its last line, also while threads run."""
     print(error, file=sys.stderr, flush=True)  # noqa: T201
     os._exit(1)
 
 
 def download(place: Place) -> None:
-    """Makes the place complete; returns at once, without a network, when it is.
+    """Downloads the model to the place. Needs no network when the place is complete.
 
     Raises DownloadError.
     """
@@ -67,7 +67,7 @@ def _fetch(place: Place) -> None:
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Returns the arguments of the command line."""
     parser = argparse.ArgumentParser(prog="python3 -m sirocco_serving.download", description=__doc__)
     parser.add_argument("--repository", required=True, metavar="ORG/NAME")
     parser.add_argument("--revision", default="main")
@@ -79,7 +79,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Runs the command."""
     arguments = parse()
-    # The first process of a container ignores SIGTERM unless it has a handler.
+    # The first process of a container ignores SIGTERM without a handler.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     place = Place(arguments.target, arguments.repository, arguments.revision)
     try:

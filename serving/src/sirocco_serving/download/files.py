@@ -1,4 +1,4 @@
-"""Which files of a repository vLLM needs."""
+"""Chooses the files of a repository that vLLM needs."""
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -9,10 +9,10 @@ WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 
 
 def needed(sizes: Mapping[str, int]) -> dict[str, int]:
-    """The files to fetch, of all files' sizes in bytes by path.
+    """Returns the files to fetch, with their sizes in bytes, from the sizes of all files by path.
 
-    Weights come in one format alone, safetensors first. Mistral's `consolidated` weights repeat the
-    `model-*.safetensors` beside them, so they are left out where both are.
+    It takes the weights in one format, safetensors first. Mistral's `consolidated` weights repeat the
+    `model-*.safetensors` beside them, so it leaves them out where both are.
     """
     chosen = {path: size for path, size in sizes.items() if PurePosixPath(path).suffix in ALWAYS}
     for suffix in WEIGHTS:

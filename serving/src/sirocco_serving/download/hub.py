@@ -1,10 +1,10 @@
-"""A repository on a Hugging Face hub: what is in it, and how its files get here."""
+"""Reads and fetches a repository of a Hugging Face hub."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
-# Before the import, which reads them.
+# The import below reads these variables.
 os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "60")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -29,7 +29,7 @@ class Snapshot:
 
 
 def inspect(place: Place) -> Snapshot:
-    """Asks the hub what the revision holds. Raises what `explain` explains."""
+    """Reads the commit and the files of the revision. Raises errors for `explain`."""
     info = HfApi().model_info(
         place.repository, revision=place.revision, files_metadata=True, timeout=REQUEST_SECONDS
     )
@@ -38,7 +38,7 @@ def inspect(place: Place) -> Snapshot:
 
 
 def fetch(place: Place, commit: str, sizes: dict[str, int]) -> None:
-    """Brings the files into the target; what came stays for the next try. Raises as `inspect`."""
+    """Fetches the files into the target. Fetched bytes stay for the next try. Raises errors for `explain`."""
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
         for done in as_completed([pool.submit(_fetch, place, commit, *item) for item in sizes.items()]):
@@ -48,9 +48,9 @@ def fetch(place: Place, commit: str, sizes: dict[str, int]) -> None:
 
 
 def _fetch(place: Place, commit: str, path: str, size: int) -> None:
-    """One file, from the byte on where an earlier try stopped.
+    """Fetches one file, from the byte where an earlier try stopped.
 
-    The hub library's own downloads begin each file anew after a crash; its transport resumes.
+    After a crash the hub library's own downloads start each file again. Only its transport resumes.
     """
     final = place.file(path)
     if final.exists():
@@ -71,7 +71,7 @@ def _fetch(place: Place, commit: str, path: str, size: int) -> None:
 
 
 def explain(error: BaseException, place: Place) -> DownloadError:
-    """What a person should know and do about an error of `inspect` or `fetch`."""
+    """Returns the cause of an error of `inspect` or `fetch`, and what a person can do about it."""
     token = os.environ.get("HF_TOKEN")
     chain = _chain(error)
     for cause in chain:
@@ -86,8 +86,8 @@ def explain(error: BaseException, place: Place) -> DownloadError:
                 f"{named}: no answer from {constants.ENDPOINT} ({type(cause).__name__}): "
                 "the pod needs a way to it, or HF_ENDPOINT must name a mirror",
             )
-    told = str(error).replace(token, "***") if token else str(error)
-    return DownloadError("failed", f"{named}: {type(error).__name__}: {' '.join(told.split())[:500]}")
+    message = str(error).replace(token, "***") if token else str(error)
+    return DownloadError("failed", f"{named}: {type(error).__name__}: {' '.join(message.split())[:500]}")
 
 
 def _explain_volume(cause: BaseException, place: Place) -> DownloadError | None:
@@ -105,7 +105,7 @@ def _explain_answer(cause: BaseException, place: Place, token: str | None) -> Do
     status = getattr(getattr(cause, "response", None), "status_code", None)
     if isinstance(cause, errors.RevisionNotFoundError):
         return DownloadError("not-found", f"{named}: there is no such revision: check model.revision")
-    # Without a token the hub answers 401 for a repository that does not exist, too.
+    # Without a token the hub also answers 401 for a repository that does not exist.
     if isinstance(cause, errors.GatedRepoError) or status == 403 or (status == 401 and token):
         if token:
             advice = (

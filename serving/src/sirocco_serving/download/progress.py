@@ -1,4 +1,4 @@
-"""`GET /progress` while a download runs, and a watch over a download that no longer moves."""
+"""`GET /progress` while a download runs, and a watch that ends a stalled download."""
 
 import json
 import threading
@@ -13,7 +13,7 @@ WATCH_SECONDS = 5.0
 
 
 def serve_progress(place: Place, port: int) -> ThreadingHTTPServer:
-    """Answers `{"done_bytes": int, "total_bytes": int or null}` from a thread of its own.
+    """Answers `{"done_bytes": int, "total_bytes": int or null}` in its own thread.
 
     Raises OSError when the port is taken.
     """
@@ -35,7 +35,7 @@ def serve_progress(place: Place, port: int) -> ThreadingHTTPServer:
             self.wfile.write(body.encode())
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Says nothing: the operator asks every few seconds."""
+            """Logs nothing: the operator reads the progress every few seconds."""
 
     server = ThreadingHTTPServer(("", port), Handler)
     server.daemon_threads = True
@@ -49,15 +49,15 @@ def watch_for_stall(
     stalled_seconds: float = STALLED_SECONDS,
     watch_seconds: float = WATCH_SECONDS,
 ) -> threading.Event:
-    """Calls `give_up` once `done_bytes` has not changed for `stalled_seconds`; the event ends the watch."""
+    """Calls `give_up` once `done_bytes` has not changed for `stalled_seconds`. The event ends the watch."""
     ended = threading.Event()
 
     def watch() -> None:
-        seen, still = done_bytes(), 0.0
+        last, still = done_bytes(), 0.0
         while not ended.wait(watch_seconds):
             now = done_bytes()
-            still = still + watch_seconds if now == seen else 0.0
-            seen = now
+            still = still + watch_seconds if now == last else 0.0
+            last = now
             if still >= stalled_seconds:
                 give_up()
                 return

@@ -1,4 +1,4 @@
-"""The volume that a download goes to: its lock, its marker of completeness, its space."""
+"""The volume of a download: its lock, its marker of completeness, its space."""
 
 import errno
 import fcntl
@@ -22,7 +22,7 @@ NO_ACCESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one revision of one repository goes; replicas that share a volume share it."""
+    """The place of one revision of one repository. Replicas with the same volume share it."""
 
     target: Path
     repository: str
@@ -30,18 +30,18 @@ class Place:
 
     @property
     def lock_path(self) -> Path:
-        """Beside the target, so that the target holds the model alone."""
+        """The path of the lock: beside the target, which holds the model alone."""
         return self.target.with_name(f".{self.target.name}.lock")
 
     def complete(self) -> bool:
-        """Whether an earlier download of this repository and revision went to its end."""
+        """Returns whether this repository and revision was downloaded completely."""
         try:
             return bool(json.loads((self.target / MARKER).read_text()) == self._identity())
         except (OSError, ValueError):
             return False
 
     def mark_complete(self) -> None:
-        """Says so to every later start; atomic."""
+        """Marks the target as complete, atomically."""
         shutil.rmtree(self.target / PARTS, ignore_errors=True)
         staged = self.target / f"{MARKER}.new"
         staged.write_text(json.dumps(self._identity()))
@@ -51,15 +51,15 @@ class Place:
         return {"repository": self.repository, "revision": self.revision}
 
     def file(self, path: str) -> Path:
-        """Where a file of the repository goes. Raises DownloadError for a path that leads elsewhere."""
+        """Returns the path of a file. Raises DownloadError for a path outside the target."""
         return self._inside(self.target, path)
 
     def part(self, path: str) -> Path:
-        """Where it lies until it is whole."""
+        """Returns the path of the file while it is incomplete. Raises DownloadError as `file` does."""
         return self._inside(self.target / PARTS, path)
 
     def prepare(self, commit: str) -> None:
-        """Keeps what an earlier try brought of this commit, and removes what it brought of another."""
+        """Keeps what an earlier try fetched of this commit, and removes what it fetched of another."""
         noted = self.target / PARTS / "commit"
         if self.target.exists() and not (noted.exists() and noted.read_text() == commit):
             shutil.rmtree(self.target)
@@ -74,7 +74,10 @@ class Place:
 
     @contextmanager
     def locked(self, waiting: Callable[[], None]) -> Iterator[None]:
-        """Holds the volume's lock, which dies with its holder; calls `waiting` once when another has it."""
+        """Holds the lock of the volume, and calls `waiting` once if another process holds it.
+
+        The lock ends with its process.
+        """
         self.target.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -87,37 +90,37 @@ class Place:
             os.close(descriptor)
 
     def announce(self, total_bytes: int) -> None:
-        """Tells those who wait for the lock how much there is to fetch."""
+        """Writes the total for those who wait for the lock."""
         self.lock_path.write_text(str(total_bytes))
 
     def total_bytes(self) -> int | None:
-        """What the lock's holder announced."""
+        """Returns the total that the holder of the lock wrote; None without one."""
         try:
             return int(self.lock_path.read_text())
         except (OSError, ValueError):
             return None
 
     def done_bytes(self) -> int:
-        """What lies in the target, half-fetched files too."""
+        """Returns the size of the target, incomplete files included."""
         return sum(_size(Path(folder) / name) for folder, _, names in os.walk(self.target) for name in names)
 
     def require_space(self, total_bytes: int) -> None:
-        """Raises DownloadError when the volume cannot hold what is missing."""
+        """Raises DownloadError when the missing bytes do not fit the volume."""
         missing = total_bytes - self.done_bytes()
         free = shutil.disk_usage(self.target.parent).free
         if missing > free:
             raise self.no_space(f"{_gib(missing)} are missing and {_gib(free)} are free")
 
-    def no_space(self, told: str) -> DownloadError:
-        """The error of a volume that is full."""
+    def no_space(self, detail: str) -> DownloadError:
+        """Returns the error for a full volume."""
         return DownloadError(
             "no-space",
-            f"the volume at {self.target.parent} is too small: {told}. "
+            f"the volume at {self.target.parent} is too small: {detail}. "
             "Set cache.claimName to a larger claim, or enlarge the one it names",
         )
 
     def no_access(self, error: OSError) -> DownloadError:
-        """The error of a volume that this user may not write to."""
+        """Returns the error for a volume that this user may not write to."""
         return DownloadError(
             "no-access",
             f"the volume at {self.target.parent} cannot be written ({error.strerror}) by user {os.getuid()}: "
@@ -137,7 +140,7 @@ def _size(path: Path) -> int:
     try:
         return path.lstat().st_size
     except OSError:
-        return 0  # Renamed or removed meanwhile.
+        return 0  # It was renamed or removed meanwhile.
 
 
 def _gib(size: int) -> str:

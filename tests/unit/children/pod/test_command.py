@@ -25,7 +25,7 @@ def test_the_smallest_model_runs_vllm_with_our_layer() -> None:
         *("--port", "8000"),
         *("--served-model-name", "mistral"),
         *("--tensor-parallel-size", "1"),
-        *("--middleware", "sirocco_serving.middleware.stack.Stack"),
+        *("--middleware", "sirocco_serving.stack.Stack"),
         "--disable-fastapi-docs",
         "--disable-uvicorn-access-log",
         *("--shutdown-timeout", "5"),

@@ -7,7 +7,7 @@ from sirocco_operator.api.v1alpha1 import InferenceModel
 
 PORT: Final = 8000
 COMMAND: Final = ("vllm", "serve")
-MIDDLEWARE: Final = "sirocco_serving.middleware.stack.Stack"
+MIDDLEWARE: Final = "sirocco_serving.stack.Stack"
 # Seconds for streams that are still open when the engine stops; by then the drain has ended them.
 SHUTDOWN_TIMEOUT: Final = 5
 

@@ -1,0 +1,1 @@
+"""How many requests are in the engine at a time, and how the others wait."""

@@ -1,0 +1,1 @@
+"""Answers to deterministic requests, kept and sent again."""

@@ -1,0 +1,1 @@
+"""The one format of error answers, and the error that stops a start."""

@@ -1,0 +1,1 @@
+"""`POST /generate`, `POST /generate/batch`, and the OpenAPI document of our routes."""

@@ -1,1 +1,0 @@
-"""What happens around every request, pure ASGI, a module a concern."""

@@ -1,1 +1,0 @@
-"""Our routes, a module an endpoint family."""

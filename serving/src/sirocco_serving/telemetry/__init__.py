@@ -1,0 +1,1 @@
+"""Metrics, the request log, traces and the counts of tokens."""
