@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 _OURS: Final = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 # APIs that may be missing; the others are part of every cluster.
 _DISCOVERED: Final = (MODEL, *(kind for kind in CHILD_KINDS if kind.optional))
+# kopf says nothing of a model that vanished while it did not watch, so that the models are listed often. Our
+# own watches miss nothing that is known of: that many times as seldom.
+_SELDOM: Final = 6
 # Events of children come in bursts, as controllers write one status after another: one pass serves them all.
 _GATHER_SECONDS: Final = 0.03
 # Watches that ended by themselves are not begun again in a hurry: discovery lags behind.
@@ -124,7 +127,8 @@ class Watches:
                 continue
             sink = _Sink(self._store, self._queue, kind, source.namespace)
             name = f"{kind.plural} in {source.namespace}" if source.namespace else kind.plural
-            reflector = Reflector(name, source, sink, self._settings.resync_seconds)
+            seconds = self._settings.resync_seconds * (1 if kind == MODEL else _SELDOM)
+            reflector = Reflector(name, source, sink, seconds)
             task = asyncio.create_task(reflector.run(), name=f"watch of {name}")
             self._tasks.setdefault(kind, []).append(task)
             reflectors.append(reflector)
