@@ -1,4 +1,4 @@
-"""The settings of a model that sets nothing: what the operator writes, and the serving layer reads."""
+"""The settings file of a model without settings, as the operator writes it and the serving layer reads it."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""The page for those without Kubernetes says what the files and the code do."""
+"""The page about running without Kubernetes matches the files and the code."""
 
 import ast
 import re

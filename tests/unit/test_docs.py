@@ -1,4 +1,4 @@
-"""What the pages in docs/ say is what the code does."""
+"""The pages in docs/ match the code."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""The example that answers from documents: what it finds, and what it asks the model."""
+"""The example that answers from documents: what it finds, and its prompt for the model."""
 
 import re
 from importlib.metadata import version
@@ -58,17 +58,17 @@ def test_long_texts_are_cut_and_nothing_is_lost() -> None:
     assert max(len(piece.split()) for piece in pieces) <= LONGEST
 
 
-def test_a_folder_without_text_is_told_of(tmp_path: Path) -> None:
+def test_a_folder_without_text_is_text_of(tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(b"")
     with pytest.raises(ValueError, match=r"holds no text: put files in it that end in \.md or \.txt"):
         read_folder(tmp_path)
 
 
 def test_the_model_reads_numbered_passages() -> None:
-    told = prompt("Why?", [Passage("a.md", "One", "First text."), Passage("b.md", "Two", "Second text.")])
-    assert "[1] One (a.md)\nFirst text." in told
-    assert "[2] Two (b.md)\nSecond text." in told
-    assert told.endswith("Question: Why?")
+    text = prompt("Why?", [Passage("a.md", "One", "First text."), Passage("b.md", "Two", "Second text.")])
+    assert "[1] One (a.md)\nFirst text." in text
+    assert "[2] Two (b.md)\nSecond text." in text
+    assert text.endswith("Question: Why?")
 
 
 def test_what_is_pinned_is_what_is_tested() -> None:

@@ -1,4 +1,4 @@
-"""The HPA of tests/bench decides as Kubernetes documents that the real one does."""
+"""The simulated HPA of tests/bench decides as Kubernetes documents for the real one."""
 
 from typing import Any
 

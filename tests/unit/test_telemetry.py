@@ -1,4 +1,4 @@
-"""What the operator's metrics say of each model."""
+"""The operator's metrics of each model."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What `model.uri` means."""
+"""The sources that `model.uri` names."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the operator puts into a pod may not be put there by a person: no name is missing from the rules."""
+"""The rules refuse every name that the operator itself puts into a pod."""
 
 from typing import Any
 

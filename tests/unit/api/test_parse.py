@@ -1,4 +1,4 @@
-"""From raw objects to types."""
+"""Raw objects become typed resources."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The check without a cluster: the same rules, the same sentences."""
+"""The offline check applies the rules of the API server and gives its messages."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""How pods are kept and replaced."""
+"""The Deployment: its replicas and how it replaces pods."""
 
 from typing import Any
 

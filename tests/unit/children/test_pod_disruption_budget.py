@@ -1,4 +1,4 @@
-"""What node drains may do."""
+"""The budget for node drains."""
 
 import pytest
 

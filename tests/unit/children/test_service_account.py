@@ -1,4 +1,4 @@
-"""The account that pods run as."""
+"""The ServiceAccount of the pods."""
 
 import pytest
 

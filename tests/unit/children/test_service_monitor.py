@@ -1,4 +1,4 @@
-"""What Prometheus scrapes."""
+"""The ServiceMonitor of the pods."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Quantities by value."""
+"""Quantities are compared by value."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What a pod's metrics say about its load."""
+"""The figures computed from a pod's metrics."""
 
 from sirocco_operator.children.metrics import Metric
 from sirocco_operator.metrics_api.figures import SERIES, History, Sample, figures, parse_exposition

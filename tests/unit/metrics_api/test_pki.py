@@ -1,4 +1,4 @@
-"""The serving certificate: at each moment what a replica serves is believed by the API server."""
+"""The API server trusts what any replica serves, at every moment of a rotation."""
 
 import base64
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Label selectors mean what they mean to the API server."""
+"""Label selectors match as in the API server."""
 
 import pytest
 

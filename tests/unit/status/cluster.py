@@ -125,7 +125,7 @@ def ready(of: InferenceModel, suffix: str = "x2k4p", revision: str = NEW) -> dic
 
 
 def terminating(of: dict[str, Any]) -> dict[str, Any]:
-    """The pod, asked to go."""
+    """The pod while it is being deleted."""
     of["metadata"]["deletionTimestamp"] = NOW
     return of
 

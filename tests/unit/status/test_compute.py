@@ -1,4 +1,4 @@
-"""The whole status: its fields, its conditions, and that it is still while nothing changes."""
+"""The whole status: its fields, its conditions, and its stability while nothing changes."""
 
 from typing import Any
 

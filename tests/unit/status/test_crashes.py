@@ -1,4 +1,4 @@
-"""Why the engine ended: each text is the one that vLLM 0.32 or the kubelet writes."""
+"""Why the engine ended; the messages are those of vLLM 0.32 and the kubelet."""
 
 import pytest
 

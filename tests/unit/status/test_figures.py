@@ -1,4 +1,4 @@
-"""The numbers of one model that the operator's metrics tell."""
+"""The figures of one model in the operator's metrics."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Images that cannot be pulled, or that are not ours to run."""
+"""Images that cannot be pulled or cannot serve."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The states of a model that has no trouble."""
+"""The states of a model without a problem."""
 
 from tests.unit.status import cluster
 

@@ -1,4 +1,4 @@
-"""What a pod mounts or takes its environment from, and is not there."""
+"""Missing Secrets, volumes and claims of a pod."""
 
 from tests.unit.status import cluster
 

@@ -1,4 +1,4 @@
-"""Children that could not be written, and pods that the API server would not let be created."""
+"""Children that could not be written and pods that the API server refuses to create."""
 
 from sirocco_operator.status.compute import compute
 from sirocco_operator.status.observed import Observed, Refusal, RefusalCause

@@ -1,4 +1,4 @@
-"""A new revision on its way while the old one serves."""
+"""The rollout of a new revision while the old one serves."""
 
 from sirocco_operator.status.compute import compute
 from sirocco_operator.status.observed import Observed

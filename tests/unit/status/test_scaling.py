@@ -1,4 +1,4 @@
-"""What the condition ScalingActive tells of a model with autoscaling."""
+"""The condition ScalingActive of a model with autoscaling."""
 
 from typing import Any
 

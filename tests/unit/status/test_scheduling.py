@@ -1,4 +1,4 @@
-"""Pods that no node takes."""
+"""Pods that the scheduler cannot place."""
 
 from typing import Any
 

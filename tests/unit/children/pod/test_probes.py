@@ -1,4 +1,4 @@
-"""Loading, ready, draining, dead; and how a pod is stopped."""
+"""Probes tell loading, ready, draining and dead apart; a hook stops the pod."""
 
 from typing import Any
 

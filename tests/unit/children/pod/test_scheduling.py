@@ -1,4 +1,4 @@
-"""Where pods may run, and what they ask for."""
+"""Where pods may run, and their resources."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What `restricted` Pod Security asks for, and more."""
+"""The pods fulfil `restricted` Pod Security, and more."""
 
 from typing import Any
 

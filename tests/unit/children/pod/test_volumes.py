@@ -1,4 +1,4 @@
-"""The places that a pod may write to."""
+"""The writable volumes of a pod."""
 
 from typing import Any
 
