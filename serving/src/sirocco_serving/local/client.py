@@ -26,8 +26,8 @@ class VLLMClient:
     """One model, loaded when the client is made. Several threads may use it at the same time.
 
     Sampling arguments are those of `POST /generate`: temperature 0.7, top_p 0.95, max_tokens 256, stop, seed,
-    frequency_penalty, presence_penalty. Methods that generate raise ValueError for a wrong argument or a wrong
-    prompt, and RuntimeError when the engine fails or the client is closed.
+    frequency_penalty, presence_penalty. A wrong argument or prompt raises ValueError. A failed engine or a
+    closed client raises RuntimeError.
     """
 
     def __init__(
