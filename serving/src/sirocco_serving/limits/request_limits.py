@@ -11,7 +11,7 @@ _NEW_TOKENS = ("max_tokens", "max_completion_tokens", "min_tokens")
 
 
 def check(body: Mapping[str, Any], limits: LimitSettings) -> None:
-    """Checks the limits that need no engine. Raises RequestError: 422 with the field and the limit."""
+    """Checks the limits that need no engine. Raises RequestError with the field and the limit."""
     _check_new_tokens(body, limits.new_tokens)
     _check_prompts(body, limits.prompts)
     if limits.prompt_tokens is not None:

@@ -25,9 +25,9 @@ END_SECONDS = 10.0
 class VLLMClient:
     """One model, loaded when the client is made. Several threads may use it at the same time.
 
-    Sampling arguments are those of `POST /generate`: temperature 0.7, top_p 0.95, max_tokens 256, stop,
-    seed, frequency_penalty, presence_penalty. Methods that generate raise ValueError for a wrong argument or
-    prompt, and RuntimeError when the engine fails or the client is closed.
+    Sampling arguments are those of `POST /generate`: temperature 0.7, top_p 0.95, max_tokens 256, stop, seed,
+    frequency_penalty, presence_penalty. A wrong argument or prompt raises ValueError. A failed engine or a
+    closed client raises RuntimeError.
     """
 
     def __init__(

@@ -84,8 +84,8 @@ class Variables:
 def read_variables(environment: Mapping[str, str]) -> Variables:
     """Reads the variables. An empty variable counts as not set.
 
-    Raises WrongVariablesError with a line for each wrong variable. The line leaves out the value, which may
-    be a misplaced secret.
+    Raises WrongVariablesError with a line for each wrong variable. The line leaves out the value: it may be a
+    misplaced secret.
     """
     problems: list[str] = []
 
