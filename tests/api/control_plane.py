@@ -43,6 +43,8 @@ _CONTROLLERS = (
     "namespace-controller",
 )
 
+_HURRIED = ("--kube-api-qps=1000", "--kube-api-burst=2000", "--horizontal-pod-autoscaler-sync-period=1s")
+
 
 class ControlPlane:
     """etcd, kube-apiserver and kube-controller-manager on free ports of 127.0.0.1, gone when left.
@@ -55,14 +57,17 @@ class ControlPlane:
         crds: Sequence[Mapping[str, Any]] = (),
         feature_gates: str = "",
         controllers: bool = True,
-        autoscaler_seconds: int = 1,
+        hurried: bool = True,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """HPAs are looked at every `autoscaler_seconds`: by default in a hurry, as tests would only wait."""
+        """`hurried`: controllers write as fast as they can, and HPAs are looked at every second.
+
+        Else they keep to their own limits: 20 requests a second, 15 seconds.
+        """
         self._crds = crds
         self._feature_gates = feature_gates
         self._controllers = controllers
-        self._autoscaler_seconds = autoscaler_seconds
+        self._hurried = hurried
         self._environment = environment or {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._folder = Path(tempfile.mkdtemp(prefix="sirocco-control-plane-"))
@@ -293,9 +298,7 @@ class ControlPlane:
             f"--controllers={','.join(_CONTROLLERS)}",
             "--leader-elect=false",
             "--secure-port=0",
-            "--kube-api-qps=1000",
-            "--kube-api-burst=2000",
-            f"--horizontal-pod-autoscaler-sync-period={self._autoscaler_seconds}s",
+            *(_HURRIED if self._hurried else ()),
         )
 
     def _start(self, name: str, *arguments: str) -> None:

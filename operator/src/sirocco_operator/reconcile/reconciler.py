@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 # A refusal ends by somebody's doing that no watch tells of: a quota, or a foreign object of our name.
 REFUSED_SECONDS: Final = 5.0
+# How long the first status of a model may wait for the first events of its children.
+FIRST_STATUS_SECONDS: Final = 0.2
 
 _KINDS: Final = {kind.full_name: kind for kind in CHILD_KINDS}
 _AUTOSCALERS: Final = {kind.full_name for kind in AUTOSCALER_KINDS}
@@ -120,7 +122,10 @@ class Reconciler:
         try:
             # Before the children: pods that mount it wait for it.
             keys_after = await self._internal_secrets.ensure(key, model)
-            await self._converge(key, model)
+            created = await self._converge(key, model)
+            if created and not previous:
+                # Events of what was just made are on their way: the first status then tells of them, too.
+                return Done(FIRST_STATUS_SECONDS)
             refusals: Sequence[Refusal] = ()
         except Refused as refused:
             refusals = [refused.refusal]
@@ -148,8 +153,8 @@ class Reconciler:
         ]
         return Done(min((each for each in again if each is not None), default=None))
 
-    async def _converge(self, key: Key, model: InferenceModel) -> None:
-        """Bring the children to what is wanted; raises Refused when one cannot be written.
+    async def _converge(self, key: Key, model: InferenceModel) -> bool:
+        """Bring the children to what is wanted; whether one was created. Raises Refused.
 
         Children are written in the order in which they need each other: after a refusal nothing more is.
         """
@@ -160,7 +165,7 @@ class Reconciler:
         verified = before.versions if before is not None and before.request == request else None
         if verified == known:
             self._converged[key] = _Converged(request, known)
-            return
+            return False
         wanted = {
             identity(manifest): manifest
             for manifest in build_children(model, self._settings, request.available)
@@ -182,6 +187,7 @@ class Reconciler:
             log.info("%s: created %s", key, ", ".join(created))
         await self._prune([which for which in unwanted if which.kind not in _AUTOSCALERS])
         self._converged[key] = _Converged(request, versions)
+        return bool(created)
 
     async def _converge_child(
         self, key: Key, model: InferenceModel, which: Identity, manifest: Manifest
