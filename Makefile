@@ -14,12 +14,13 @@ KIND := $(PYTHON) -m tests.kind
 GPUS ?= 8
 # More arguments for pytest, e.g. PYTEST_ARGS="-k rollout -x".
 PYTEST_ARGS ?=
+PYTEST := .venv/bin/pytest --durations=10
 
 export PATH := $(CACHE)/bin:$(UV_HOME)/bin:$(PATH)
 export UV_SYSTEM_CERTS := 1
 export DOCKER_BUILDKIT := 1
 
-PARTS := lint test-unit test-chart test-api test-vllm test-e2e
+PARTS := lint test-unit prepare test-chart test-api test-vllm test-e2e
 
 .PHONY: help
 help: ## list the targets
@@ -27,11 +28,11 @@ help: ## list the targets
 
 .PHONY: demo
 demo: .venv/.synced ## from nothing to an answer of a real model in a cluster
-	$(KIND) tools --for chart
+	$(KIND) tools --for demo
 	$(PYTHON) -m tests.demo
 
 .PHONY: test
-test: ## lint and every test, in the order of the targets below; stops at the first that fails
+test: ## lint and every test, each part with its seconds; stops at the first that fails
 	@times=""; \
 	for part in $(PARTS); do \
 	  started=$$SECONDS; echo "=== $$part"; \
@@ -49,37 +50,44 @@ lint: .venv/.synced ## ruff, mypy and the layers of imports
 
 .PHONY: test-unit
 test-unit: .venv/.synced ## pure functions: seconds
-	.venv/bin/pytest tests/unit $(PYTEST_ARGS)
+	$(PYTEST) tests/unit $(PYTEST_ARGS)
+
+.PHONY: prepare
+prepare: .venv/.synced ## build the tools and images that the tests need and are not current
+	$(KIND) prepare
 
 .PHONY: test-chart
 test-chart: .venv/.synced ## what Helm 4 and Helm 3 render, and what its alerts fire on
 	$(KIND) tools --for chart --for monitoring
-	.venv/bin/pytest tests/chart tests/monitoring $(PYTEST_ARGS)
+	$(PYTEST) tests/chart tests/monitoring $(PYTEST_ARGS)
 
 .PHONY: test-api
 test-api: .venv/.synced ## the operator against a real API server
 	$(KIND) tools --for api --for chart
-	.venv/bin/pytest tests/api $(PYTEST_ARGS)
+	$(PYTEST) tests/api $(PYTEST_ARGS)
 
 .PHONY: test-vllm
 test-vllm: .venv/.synced ## the serving layer in a real vLLM on the CPU, in Docker and its compose
 	$(KIND) tools --for chart --for compose --for monitoring
 	$(KIND) images
-	.venv/bin/pytest tests/serving tests/compose $(PYTEST_ARGS)
+	$(PYTEST) tests/serving tests/compose $(PYTEST_ARGS)
 
 .PHONY: test-e2e
 test-e2e: .venv/.synced ## everything in a kind cluster, with a real vLLM
 	$(KIND) tools --for chart --for monitoring
-	$(KIND) up --gpus $(GPUS)
-	$(KIND) load
-	.venv/bin/pytest tests/e2e $(PYTEST_ARGS)
+	$(KIND) ready --gpus $(GPUS)
+	$(PYTEST) tests/e2e $(PYTEST_ARGS)
+
+.PHONY: test-faults
+test-faults: .venv/.synced ## outages of minutes and a thousand objects, against a real API server; not part of `make test`
+	$(KIND) tools --for api --for chart
+	$(PYTEST) tests/faults $(PYTEST_ARGS)
 
 .PHONY: test-integrations
 test-integrations: .venv/.synced ## with what others make: Jaeger, Prometheus Operator, KEDA …; not part of `make test`
 	$(KIND) tools --for chart --for monitoring --for integrations
-	$(KIND) up --gpus $(GPUS)
-	$(KIND) load
-	.venv/bin/pytest tests/integrations $(PYTEST_ARGS)
+	$(KIND) ready --gpus $(GPUS)
+	$(PYTEST) tests/integrations $(PYTEST_ARGS)
 
 .PHONY: bench
 bench: .venv/.synced ## how fast the operator is with many resources, and what figures for autoscaling cost

@@ -58,7 +58,7 @@ def wait_until_ready(kubectl: Kubectl, name: str) -> None:
 
 def answer(kubectl: Kubectl, name: str, served: str) -> str:
     """Ask from a pod inside the cluster, through the Service."""
-    client = Client(kubectl, "sirocco-demo")
+    client = Client(kubectl, "sirocco-demo", image=release.VALUES["serving"]["cpuImage"])
     client.start()
     try:
         return client.chat(name, QUESTION, served)
@@ -72,7 +72,7 @@ def demo() -> None:
     model = models.sample()
     name = model["metadata"]["name"]
     served = (model["spec"].get("servedNames") or [name])[0]
-    cluster.ensure()
+    cluster.ensure("--demo")
     with step(f"helm upgrade --install {release.NAME} charts/sirocco"):
         release.Release().install()
         release.renew_stale_pods()

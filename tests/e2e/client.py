@@ -52,11 +52,12 @@ class Load:
 
 
 class Client:
-    """Asks from a pod of its own, made at the first use and kept."""
+    """Asks from a pod of its own, made at the first use and kept; its image needs Python and httpx."""
 
-    def __init__(self, kubectl: Kubectl, name: str = "client") -> None:
+    def __init__(self, kubectl: Kubectl, name: str = "client", image: str = STANDIN_IMAGE) -> None:
         self.kubectl = kubectl
         self.name = name
+        self.image = image
 
     def start(self) -> None:
         """Make the pod and wait until it runs."""
@@ -64,7 +65,7 @@ class Client:
         config = {
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": self.name}, "data": scripts
         }  # fmt: skip
-        self.kubectl.apply(config, pod(self.name))
+        self.kubectl.apply(config, pod(self.name, self.image))
         self.kubectl.until("pod", self.name, lambda one: one["status"].get("phase") == "Running", "running")
 
     def stop(self) -> None:
@@ -121,12 +122,12 @@ class Client:
             process.kill()
 
 
-def pod(name: str) -> dict[str, Any]:
-    """The client's pod: Python and httpx from the stand-in's image, within restricted Pod Security."""
+def pod(name: str, image: str = STANDIN_IMAGE) -> dict[str, Any]:
+    """The client's pod, within restricted Pod Security."""
     wait = "import threading; threading.Event().wait()"
     container = {
         "name": name,
-        "image": STANDIN_IMAGE,
+        "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python3", "-c", wait],
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},

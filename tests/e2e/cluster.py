@@ -10,9 +10,11 @@ class ClusterError(Exception):
     """The cluster or its images could not be made; what went wrong has been printed."""
 
 
-def ensure() -> None:
-    """Bring up the cluster and load the images; quick when all is there. Raises ClusterError."""
-    for command in ("up", "load"):
-        done = subprocess.run([sys.executable, "-m", "tests.kind", command], cwd=REPOSITORY)
-        if done.returncode:
-            raise ClusterError(f"`python -m tests.kind {command}` failed, see above")
+def ensure(*options: str) -> None:
+    """Bring up the cluster with its images; quick when all is there. Raises ClusterError.
+
+    `options` are those of the command `ready`.
+    """
+    done = subprocess.run([sys.executable, "-m", "tests.kind", "ready", *options], cwd=REPOSITORY)
+    if done.returncode:
+        raise ClusterError("`python -m tests.kind ready` failed, see above")

@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 
-from tests.kind import cluster, docker, host, images, leftovers, tools
+from tests.kind import cluster, docker, host, images, leftovers, ready, tools
 from tests.kind.paths import REPOSITORY
 from tests.kind.steps import StepError, one_at_a_time, say
 
@@ -18,8 +18,12 @@ def main() -> int:
     building.add_argument(
         "--for", dest="groups", action="append", choices=sorted(tools.GROUPS), help="only these"
     )
+    commands.add_parser("prepare", help="build what `make test` needs: tools, images and the node's image")
     up = commands.add_parser("up", help="bring up the cluster, and Docker where there is none")
-    up.add_argument("--gpus", type=int, default=8, help="fake GPUs of the node (default: 8)")
+    whole = commands.add_parser("ready", help="bring up the cluster with the images loaded")
+    whole.add_argument("--demo", action="store_true", help="only the images of the demo")
+    for command in (up, whole):
+        command.add_argument("--gpus", type=int, default=8, help="fake GPUs of the node (default: 8)")
     commands.add_parser("images", help="build the project's images that are not current")
     commands.add_parser("load", help="build the images and load those that the node lacks")
     commands.add_parser("down", help="remove the cluster, and Docker if `up` started it")
@@ -49,10 +53,13 @@ def _run(options: argparse.Namespace) -> int:
         match options.command:
             case "tools":
                 tools.ensure(*(options.groups or sorted(tools.GROUPS)))
+            case "prepare":
+                ready.prepare()
             case "up":
-                tools.ensure("cluster")
                 host.ensure_docker()
                 cluster.ensure(options.gpus)
+            case "ready":
+                ready.ensure(options.gpus, demo=options.demo)
             case "images":
                 host.ensure_docker()
                 images.ensure()

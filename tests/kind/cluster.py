@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.kind import config, docker, nodeimage
+from tests.kind import config, docker, nodeimage, store
 from tests.kind.keys import key_of
 from tests.kind.paths import BIN, CACHE, WORK
 from tests.kind.steps import StepError, output_of, run_logged, say, step, succeeds
@@ -24,13 +24,17 @@ _KUBECTL: tuple[str | Path, ...] = (BIN / "kubectl", "--context", config.CONTEXT
 def ensure(gpus: int) -> None:
     """Have a ready cluster with so many fake GPUs; raises StepError."""
     image = nodeimage.ensure()
-    text = config.cluster_config(image, CACHE / "audit", built=not nodeimage.published())
+    built = not nodeimage.published()
+    text = config.cluster_config(image, CACHE / "audit", store.folder(), built=built)
     key = key_of(text, docker.image_key(image) or image, config.audit_policy())
     if completed_with() == key and is_ready():
         say(f"the cluster {config.CLUSTER} is up")
     else:
         delete()
-        _create(text, key)
+        if built:
+            store.ensure()
+        with store.writing():
+            _create(text, key)
     set_gpus(gpus)
 
 

@@ -11,6 +11,7 @@ SERVICES = "10.96.0.0/16"
 PODS = "10.244.0.0/16"
 AUDIT_LOG = "/var/log/kubernetes/audit.log"
 AUDIT_POLICY = "/etc/kubernetes/audit/policy.json"
+IMAGE_STORE = "/var/lib/containerd"
 
 GPU_PRODUCT = "NVIDIA-H100-80GB-HBM3"
 GPU_MEMORY_MIB = 81559
@@ -28,12 +29,13 @@ def audit_policy() -> str:
     )
 
 
-def cluster_config(image: str, audit_folder: Path, *, built: bool) -> str:
+def cluster_config(image: str, audit_folder: Path, store: Path, *, built: bool) -> str:
     """Return the cluster's configuration for kind.
 
     audit_folder holds policy.json on the host. A node image that was built here brings its own pod network,
     runs where cgroup v1 and a missing CAP_SYS_RESOURCE have to be tolerated, and takes the controller
-    manager's host-path volumes as its default storage class.
+    manager's host-path volumes as its default storage class. It keeps its images in store, a folder of the
+    host that outlives it; a published node has its images in itself.
     """
     patches: list[dict[str, Any]] = [_api_server(built=built)]
     if built:
@@ -44,12 +46,15 @@ def cluster_config(image: str, audit_folder: Path, *, built: bool) -> str:
                 "featureGates": {"KubeletInUserNamespace": True},
             }
         )
+    mounts: list[dict[str, Any]] = [
+        {"hostPath": str(audit_folder), "containerPath": str(Path(AUDIT_POLICY).parent), "readOnly": True}
+    ]
+    if built:
+        mounts.append({"hostPath": str(store), "containerPath": IMAGE_STORE})
     node = {
         "role": "control-plane",
         "image": image,
-        "extraMounts": [
-            {"hostPath": str(audit_folder), "containerPath": str(Path(AUDIT_POLICY).parent), "readOnly": True}
-        ],
+        "extraMounts": mounts,
         "kubeadmConfigPatches": [json.dumps(patch) for patch in patches],
     }
     return json.dumps(

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.kind import base, config, docker, host, versions
+from tests.kind import base, config, docker, host, store, versions
 from tests.kind.archive import MissingLayerError, read_saved, write_archive
 from tests.kind.keys import files_below, files_key, key_of
 from tests.kind.paths import REPOSITORY, WORK
 from tests.kind.steps import StepError, run_logged, say, step
 
-LOADED = "/kind/loaded"
-"""In the node: a file an image, holding the digest that was loaded under its name."""
+LOADED = f"{config.IMAGE_STORE}/sirocco-loaded"
+"""In the node's image store: a file an image, holding the digest that was loaded under its name."""
 
 ADVICE = "Are PyPI and the Debian mirror reachable from a build? Then run the same command again."
 
@@ -25,7 +25,10 @@ LOAD_ADVICE = f"Disk full (`df -h`)? {config.NODE} healthy? Then run this again.
 
 @dataclass(frozen=True)
 class Image:
-    """One image: its Dockerfile, the only paths that its build sees, the images below it, build arguments."""
+    """One image: its Dockerfile, the only paths that its build sees, the images below it, build arguments.
+
+    loaded: the node gets it. demo: the demo needs it, or an image that stands on it.
+    """
 
     tag: str
     dockerfile: str
@@ -33,6 +36,7 @@ class Image:
     bases: tuple[str, ...] = (versions.BASE_IMAGE,)
     arguments: dict[str, str] = field(default_factory=dict)
     loaded: bool = True
+    demo: bool = True
 
 
 _CTR = ("ctr", "-n", "k8s.io")
@@ -52,9 +56,14 @@ IMAGES = (
     Image(
         "sirocco/serving-cpu:dev", "serving/Dockerfile", _SERVING, bases=(_VLLM,), arguments={"BASE": _VLLM}
     ),
-    Image(_STANDIN, "tests/standin/Dockerfile", ("tests/standin",)),
+    Image(_STANDIN, "tests/standin/Dockerfile", ("tests/standin",), demo=False),
     Image(
-        "sirocco/standin:dev", "serving/Dockerfile", _SERVING, bases=(_STANDIN,), arguments={"BASE": _STANDIN}
+        "sirocco/standin:dev",
+        "serving/Dockerfile",
+        _SERVING,
+        bases=(_STANDIN,),
+        arguments={"BASE": _STANDIN},
+        demo=False,
     ),
     Image(
         "sirocco/smollm2-135m-instruct:1",
@@ -73,11 +82,17 @@ def image_key(image: Image, root: Path) -> str:
     return key_of(image.dockerfile, files_key(root, files_below(root, *image.inputs)), *arguments, *bases)
 
 
-def ensure() -> None:
-    """Build every image that is not current, in the order in which they stand on one another."""
+def chosen(*, demo: bool) -> list[Image]:
+    """Return all images, or those that the demo needs, in the order in which they stand on one another."""
+    return [image for image in IMAGES if image.demo or not demo]
+
+
+def ensure(*, demo: bool = False) -> None:
+    """Build the images that are not current: all, or those that the demo needs. Raises StepError."""
     base.ensure()
     built = 0
-    for image in IMAGES:
+    wanted = chosen(demo=demo)
+    for image in wanted:
         key = image_key(image, REPOSITORY)
         if docker.image_key(image.tag) != key:
             with step(f"build {image.tag}"):
@@ -85,12 +100,12 @@ def ensure() -> None:
             built += 1
     if built:
         docker.prune(all_caches=host.started_here() is not None)
-    say(f"images: {built} built, {len(IMAGES) - built} current")
+    say(f"images: {built} built, {len(wanted) - built} current")
 
 
-def load() -> None:
+def load(*, demo: bool = False) -> None:
     """Load the images that the node lacks or has in another version; raises StepError."""
-    load_tags([image.tag for image in IMAGES if image.loaded])
+    load_tags([image.tag for image in chosen(demo=demo) if image.loaded])
 
 
 def load_tags(tags: Sequence[str]) -> None:
@@ -103,7 +118,7 @@ def load_tags(tags: Sequence[str]) -> None:
         known = f"docker.io/{tag}" in present
         if known and _mark(mark) == digest:
             continue
-        with step(f"load {tag} into the node"):
+        with step(f"load {tag} into the node"), store.writing():
             docker.docker("exec", config.NODE, "sh", "-c", f"mkdir -p {LOADED} && rm -f {mark}")
             if not (known and _load_changes(tag)):
                 _load_all(tag)

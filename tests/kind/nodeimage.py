@@ -13,7 +13,7 @@ RECIPE = "1"
 TAG = f"sirocco/kind-node:{versions.KUBERNETES}"
 CONTROL_PLANE = "sirocco/control-plane:build"
 KUBE_IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
-NODE_PROGRAMS = ("containerd", "ctr", "containerd-shim-runc-v2")
+NODE_PROGRAMS = ("containerd", "ctr", "containerd-shim-runc-v2", "forget-pods")
 ADVICE = "Is the Debian mirror reachable from a build (`docker build --network=host`)? Then run this again."
 
 
@@ -23,8 +23,9 @@ def published() -> bool:
 
 
 def ensure() -> str:
-    """Have the node image and return its name; raises StepError."""
+    """Have the node image, with the tools for a cluster, and return its name; raises StepError."""
     if published():
+        tools.ensure("cluster")
         return versions.PUBLISHED_NODE_IMAGE
     base.ensure()
     tools.ensure("cluster", "node")

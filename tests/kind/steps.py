@@ -99,7 +99,8 @@ def _wait_with_progress(process: subprocess.Popen[bytes], log: Path) -> int:
                 return process.wait(timeout=PROGRESS_SECONDS)
             except subprocess.TimeoutExpired:
                 last = log_tail(log, 1).strip()[:110]
-                say(f"    … {time.monotonic() - started:.0f} s  {last if last != shown else ''}".rstrip())
+                news = f": {last}" if last != shown else ""
+                say(f"    … {time.monotonic() - started:.0f} s  {log.stem}{news}")
                 shown = last
     except BaseException:
         process.terminate()

@@ -9,9 +9,17 @@ KUBERNETES_LIBRARIES = "v0.35.4"
 ETCD = "v3.6.6"
 COREDNS = "v1.13.1"
 CONTAINERD = "v2.2.2"
+NODE_MODULES = {
+    "k8s.io/kubernetes": KUBERNETES,
+    "go.etcd.io/etcd/server/v3": ETCD,
+    "github.com/coredns/coredns": COREDNS,
+    "github.com/containerd/containerd/v2": CONTAINERD,
+}
+"""The modules of the node's programs, built as one: a library has the highest version asked for."""
+
 KIND = "v0.33.0"
 HELM = "v4.3.1"
-HELM3 = "v3.22.0"
+HELM3 = "v3.19.0"
 KUBECONFORM = "v0.8.0"
 JAEGER = "v1.76.0"
 COMPOSE = "v2.40.3"

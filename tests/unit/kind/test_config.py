@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.kind.config import (
+    IMAGE_STORE,
     PODS,
     SERVICES,
     audit_policy,
@@ -14,7 +15,7 @@ from tests.kind.config import (
 
 
 def patches(*, built: bool) -> dict[str, Any]:
-    config = json.loads(cluster_config("image:tag", Path("/cache/audit"), built=built))
+    config = json.loads(cluster_config("image:tag", Path("/cache/audit"), Path("/cache/store"), built=built))
     (node,) = config["nodes"]
     documents = [json.loads(text) for text in node["kubeadmConfigPatches"]]
     return {document["kind"]: document for document in documents}
@@ -28,11 +29,22 @@ def test_the_api_server_logs_to_a_folder_of_the_node() -> None:
 
 
 def test_the_audit_policy_is_mounted_where_the_api_server_reads_it() -> None:
-    config = json.loads(cluster_config("image:tag", Path("/cache/audit"), built=False))
+    config = json.loads(cluster_config("image:tag", Path("/cache/audit"), Path("/cache/store"), built=False))
     mount = config["nodes"][0]["extraMounts"][0]
     assert (mount["hostPath"], mount["containerPath"]) == ("/cache/audit", "/etc/kubernetes/audit")
     policy_file = patches(built=False)["ClusterConfiguration"]["apiServer"]["extraArgs"]["audit-policy-file"]
     assert policy_file == "/etc/kubernetes/audit/policy.json"
+
+
+def test_a_built_node_keeps_its_images_in_a_folder_of_the_host() -> None:
+    def mounts(*, built: bool) -> dict[str, str]:
+        config = json.loads(
+            cluster_config("image:tag", Path("/cache/audit"), Path("/cache/store"), built=built)
+        )
+        return {each["containerPath"]: each["hostPath"] for each in config["nodes"][0]["extraMounts"]}
+
+    assert mounts(built=True)[IMAGE_STORE] == "/cache/store"
+    assert IMAGE_STORE not in mounts(built=False)
 
 
 def test_bodies_and_with_them_secrets_stay_out_of_the_audit_log() -> None:
@@ -46,7 +58,7 @@ def test_a_built_node_tolerates_what_a_small_machine_lacks() -> None:
 
 
 def test_a_published_node_keeps_its_own_network_and_storage() -> None:
-    config = json.loads(cluster_config("image:tag", Path("/cache/audit"), built=False))
+    config = json.loads(cluster_config("image:tag", Path("/cache/audit"), Path("/cache/store"), built=False))
     assert config["networking"]["disableDefaultCNI"] is False
     assert "controllerManager" not in patches(built=False)["ClusterConfiguration"]
 

@@ -3,7 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.kind.tools import GROUPS, KUBE, Tool
+from tests.kind import versions
+from tests.kind.gobuild import built_name
+from tests.kind.tool import Tool
+from tests.kind.tools import GROUPS, KUBE, batches
 
 
 @pytest.fixture
@@ -45,6 +48,32 @@ def test_a_missing_link_makes_a_tool_stale(tool: Tool) -> None:
 
 def test_kubernetes_reports_its_version() -> None:
     assert f"-X k8s.io/component-base/version.gitVersion={KUBE.version}" in KUBE.ldflags()
+
+
+def test_another_version_of_any_of_the_nodes_modules_makes_all_its_programs_stale(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = KUBE.key()
+    monkeypatch.setitem(versions.NODE_MODULES, "github.com/coredns/coredns", "v9.9.9")
+    assert KUBE.key() != before
+
+
+def test_the_nodes_programs_are_built_in_one_go() -> None:
+    wanted = [*GROUPS["demo"], *GROUPS["node"], *GROUPS["cluster"]]
+    assert [len(each) for each in batches(wanted)] == [1, 1, len(wanted) - 2]
+
+
+def test_the_demo_takes_one_helm_and_no_other_tool_of_the_chart() -> None:
+    assert [tool.name for tool in GROUPS["demo"]] == ["helm"]
+
+
+def test_a_program_is_built_under_its_packages_name() -> None:
+    assert {tool.name: built_name(tool) for tool in GROUPS["api"]} == {"kube": "kube", "etcd": "server"}
+
+
+def test_no_two_of_the_nodes_programs_are_built_under_one_name() -> None:
+    names = [built_name(tool) for tool in GROUPS["node"]]
+    assert len(names) == len(set(names))
 
 
 def test_no_two_tools_share_a_path() -> None:
