@@ -81,6 +81,7 @@ test-e2e: .venv/.synced ## everything in a kind cluster, with a real vLLM
 .PHONY: test-faults
 test-faults: .venv/.synced ## outages of minutes and a thousand objects, against a real API server; not part of `make test`
 	$(KIND) tools --for api --for chart
+	$(KIND) images
 	$(PYTEST) tests/faults $(PYTEST_ARGS)
 
 .PHONY: test-integrations

@@ -1,14 +1,27 @@
 """Minutes without anything to do, among them a look at everything again."""
 
+from collections.abc import Iterator
+
+import pytest
+
 from tests.api.client import Client
 from tests.api.control_plane import ControlPlane
 from tests.api.models import DEADLINE, model, wait_status
-from tests.api.operator_process import LEASE_SECONDS, OperatorProcess
+from tests.api.operator_process import LEASE_SECONDS, OperatorProcess, install_rights
 from tests.waiting import eventually
 
 MODELS = 20
-# The operator looks at everything again after 300 seconds, or up to a fifth later.
+# Children are listed again after six times as long, or up to a fifth later: within the idle time.
+RESYNC_SECONDS = 50
 IDLE_SECONDS = 380
+
+
+@pytest.fixture
+def operator(cluster: ControlPlane) -> Iterator[OperatorProcess]:
+    """An operator that lists more often than by default."""
+    install_rights(cluster.client)
+    with OperatorProcess(cluster, resync_seconds=str(RESYNC_SECONDS)) as process:
+        yield process
 
 
 def test_a_resync_of_an_idle_cluster_writes_nothing(

@@ -96,6 +96,16 @@ async def test_a_key_that_came_early_does_not_come_again_at_its_later_time() -> 
 
 
 @in_loop
+async def test_work_that_begins_serves_what_was_asked_for_later_too() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add_after("a", 0.02)
+    queue.add("a")
+    queue.done(await queue.get())
+    await asyncio.sleep(0.05)
+    assert len(queue) == 0
+
+
+@in_loop
 async def test_failures_delay_more_and_more_until_they_are_forgotten() -> None:
     queue: WorkQueue[str] = WorkQueue(Backoff(first=100, longest=1000, chance=lambda: 1.0))
     assert [queue.add_failed("a") for _ in range(3)] == [100, 200, 400]
