@@ -21,7 +21,7 @@ from pathlib import Path
 import yaml
 
 from tests.api.client import Client
-from tests.api.control_plane import ControlPlane
+from tests.api.control_plane import FAST, ControlPlane
 from tests.api.operator_process import OperatorProcess
 from tests.api.optional_apis import served
 from tests.bench.crowd import Crowd
@@ -55,10 +55,12 @@ def comeback(client: Client, path: str) -> float:
     return timed(lambda: eventually(back, 60, f"{path} to come back", 0.001))
 
 
-def measure(subject: Subject, resources: int, hurried: bool) -> Iterator[tuple[str, str]]:
+def measure(subject: Subject, resources: int, controllers: str) -> Iterator[tuple[str, str]]:
     """Run it; the table's rows as they come."""
     names = [f"model-{number}" for number in range(resources)]
-    with ControlPlane(crds=subject.crds, hurried=hurried) as cluster:
+    flags = FAST if controllers == "fast" else ()
+    present = controllers != "none"
+    with ControlPlane(crds=subject.crds, controllers=present, controller_flags=flags) as cluster:
         client = cluster.client
         client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         monitoring = served(client, "monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors")
@@ -154,9 +156,10 @@ def main() -> None:
     parser.add_argument("--template", type=Path, help="a resource of it")
     parser.add_argument("--children", help="what it makes of one: apiVersion/plural,apiVersion/plural ...")
     parser.add_argument(
-        "--hurried-controllers",
-        action="store_true",
-        help="let Kubernetes' controllers write 1,000 times a second, not 20: most of the CPU is theirs then",
+        "--controllers",
+        choices=("fast", "slow", "none"),
+        default="fast",
+        help="Kubernetes' own: with 1,000 requests a second each (fast), 20 as by default (slow), or not there",
     )
     options = parser.parse_args()
     subject = ours()
@@ -166,8 +169,11 @@ def main() -> None:
         crds = [each for path in options.crd for each in yaml.safe_load_all(path.read_text()) if each]
         children = options.children.split(",")
         subject = Subject(crds, options.template.read_text(), children, options.operator)
-    print(f"{options.resources} resources, {len(subject.children)} children each, {os.cpu_count()} cores")
-    for name, value in measure(subject, options.resources, options.hurried_controllers):
+    print(
+        f"{options.resources} resources, {len(subject.children)} children each, {os.cpu_count()} cores, "
+        f"{options.controllers} controllers"
+    )
+    for name, value in measure(subject, options.resources, options.controllers):
         print(f"  {name:<38}  {value}", flush=True)
 
 

@@ -19,7 +19,7 @@ from sirocco_operator.controller.queue import WorkQueue
 from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.controller.worker import Workers
 from sirocco_operator.kube.client import Kube
-from sirocco_operator.kube.kinds import MODEL, POD
+from sirocco_operator.kube.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER, MODEL, POD
 from sirocco_operator.kube.lease import LeaseLock
 from sirocco_operator.metrics_api.certificates import CertificateSource, MountedCertificate, OwnCertificate
 from sirocco_operator.metrics_api.pods import ReadyPods
@@ -48,7 +48,12 @@ class Operator:
         self._leadership = leadership
         self._telemetry = telemetry
         self._queue: WorkQueue[Key] = WorkQueue()
-        self._store = Store(MODEL.full_name, POD.full_name, owner_of)
+        self._store = Store(
+            MODEL.full_name,
+            POD.full_name,
+            owner_of,
+            observed=(DEPLOYMENT.full_name, HORIZONTAL_POD_AUTOSCALER.full_name),
+        )
         self._watches = Watches(kube, self._store, self._queue, settings)
         self._metrics_api = self._make_metrics_api() if settings.metrics_api_port else None
         telemetry.track_queue_depth(lambda: len(self._queue))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sirocco_operator.controller.store import Key, Manifest, Store
+from sirocco_operator.controller.store import Identity, Key, Manifest, Store
 
 pytestmark = pytest.mark.unit
 
@@ -150,3 +150,30 @@ def test_what_a_reader_changes_stays_out_of_the_store() -> None:
     assert read is not None
     read["spec"]["a"] = 2
     assert objects.primary(PARENT) == thing(spec={"a": 1})
+
+
+def watched(**more: Any) -> dict[str, Any]:
+    """A child of the parent."""
+    return thing("Service", "child", parent="parent", **more)
+
+
+def test_a_status_that_does_not_matter_is_no_news() -> None:
+    objects = store()
+    objects.put(watched(version=1, status={"a": 1}))
+    assert objects.put(watched(version=2, status={"a": 2})) is None
+    assert objects.read(Identity("v1/Service", "space", "child")) == watched(version=2, status={"a": 2})
+
+
+def test_a_status_that_matters_is_news() -> None:
+    objects = Store("example.com/v1/Parent", "v1/Pod", owner, observed=["v1/Service"])
+    objects.put(watched(version=1, status={"a": 1}))
+    assert objects.put(watched(version=2, status={"a": 2})) == PARENT
+
+
+def test_the_content_of_a_child_changes_with_all_but_its_status() -> None:
+    objects = store()
+    contents: list[int] = []
+    for version, change in enumerate(({}, {"status": {"a": 1}}, {"spec": {"a": 1}}), start=1):
+        objects.put(watched(version=version, **change))
+        contents += objects.children(PARENT, "parent-uid").values()
+    assert contents[0] == contents[1] != contents[2]

@@ -3,7 +3,7 @@
 Objects are kept as JSON text: a tenth of the memory of dictionaries, and a reader cannot change them.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ class Identity:
 class _Entry:
     uid: str
     version: int
+    content: int
     controller: str
     owner: Key | None
     text: bytes
@@ -60,17 +61,32 @@ def controller_uid(manifest: Manifest) -> str:
     return ""
 
 
+def content_of(manifest: Manifest) -> int:
+    """A hash of an object without its status, which stays the same when only the status is written."""
+    metadata = manifest["metadata"]
+    written = [each for each in metadata.get("managedFields") or () if each.get("subresource") != "status"]
+    kept = {**metadata, "managedFields": written, "resourceVersion": ""}
+    return hash(orjson.dumps({**manifest, "metadata": kept, "status": None}))
+
+
 class Store:
     """The newest known version of each object; older ones and the deleted never replace it.
 
     `owner` finds the primary object that an object belongs to, None for the primary kind itself and for
-    strangers. Used from one event loop only.
+    strangers. `observed` are the kinds of children whose status matters. Used from one event loop only.
     """
 
-    def __init__(self, primary_kind: str, pod_kind: str, owner: Callable[[Manifest], Key | None]) -> None:
+    def __init__(
+        self,
+        primary_kind: str,
+        pod_kind: str,
+        owner: Callable[[Manifest], Key | None],
+        observed: Collection[str] = (),
+    ) -> None:
         self._primary_kind = primary_kind
         self._pod_kind = pod_kind
         self._owner = owner
+        self._observed = {primary_kind, pod_kind, *observed}
         self._entries: dict[Identity, _Entry] = {}
         self._belongings: dict[Key, set[Identity]] = {}
         # Uids of what was deleted: a list that began before must not bring them back. Uids never return.
@@ -78,6 +94,8 @@ class Store:
 
     def put(self, manifest: Manifest, text: bytes = b"") -> Key | None:
         """Take in a version of an object; the key to work on when it is news, else None.
+
+        A status that does not matter is no news.
 
         `text` is the manifest as JSON, where the caller has it.
         """
@@ -91,8 +109,12 @@ class Store:
             self._disown(known.owner, which)
         if owner is not None and which.kind != self._primary_kind:
             self._belongings.setdefault(owner, set()).add(which)
+        is_child = which.kind not in (self._primary_kind, self._pod_kind)
+        found = content_of(manifest) if is_child else version
         text = text or orjson.dumps(manifest)
-        self._entries[which] = _Entry(uid, version, controller_uid(manifest), owner, text)
+        self._entries[which] = _Entry(uid, version, found, controller_uid(manifest), owner, text)
+        if known is not None and known.content == found and which.kind not in self._observed:
+            return None
         return owner or (known.owner if known else None)
 
     def remove(self, manifest: Manifest) -> Key | None:
@@ -138,9 +160,9 @@ class Store:
                 yield Key(which.namespace, which.name)
 
     def children(self, key: Key, uid: str) -> dict[Identity, int]:
-        """The objects that the primary object with this uid controls, pods aside, and their versions."""
+        """The objects that the primary object with this uid controls, pods aside, with `content_of` each."""
         return {
-            which: entry.version
+            which: entry.content
             for which in self._belongings.get(key, ())
             if which.kind != self._pod_kind and (entry := self._entries[which]).controller == uid
         }

@@ -31,6 +31,19 @@ class _Forever:
         return itertools.chain((0.5, 1.0, 2.0), itertools.repeat(5.0))
 
 
+class _NoDifferences(kopf.DiffBaseStorage):
+    """Keeps kopf from copying each object to find what changed in it: no handler asks."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return None
+
+
 class ModelWatch:
     """One run of kopf; it ends when stopped, or when the API goes away."""
 
@@ -140,6 +153,7 @@ class ModelWatch:
 
     def _settings(self) -> kopf.OperatorSettings:
         settings = kopf.OperatorSettings()
+        settings.persistence.diffbase_storage = _NoDifferences()
         settings.posting.enabled = False
         # Which APIs exist is found by our own polling, which needs no right to list CRDs or namespaces.
         settings.scanning.disabled = True

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sirocco_operator.api.parse import InvalidResource, parse
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.build import build_children
-from sirocco_operator.controller.store import Identity, Key, Manifest, Store, identity
+from sirocco_operator.controller.store import Identity, Key, Manifest, Store, content_of, identity
 from sirocco_operator.controller.worker import Done, Retry
 from sirocco_operator.kube.client import FIELD_MANAGER, Kube
 from sirocco_operator.kube.errors import ApiError
@@ -62,10 +62,10 @@ class _Request:
 
 @dataclass(frozen=True)
 class _Converged:
-    """The children were as wanted for this request, in these versions."""
+    """The children were as wanted for this request, with this content."""
 
     request: _Request
-    versions: Mapping[Identity, int]
+    contents: Mapping[Identity, int]
 
 
 class Reconciler:
@@ -162,7 +162,7 @@ class Reconciler:
         request = _Request(uid, model.metadata.generation, self._available())
         known = self._store.children(key, uid)
         before = self._converged.pop(key, None)
-        verified = before.versions if before is not None and before.request == request else None
+        verified = before.contents if before is not None and before.request == request else None
         if verified == known:
             self._converged[key] = _Converged(request, known)
             return False
@@ -173,26 +173,26 @@ class Reconciler:
         # First, so that two autoscalers never pull at one Deployment, nor one at a fixed count.
         unwanted = [which for which in known if which not in wanted]
         await self._prune([which for which in unwanted if which.kind in _AUTOSCALERS])
-        versions: dict[Identity, int] = {}
+        contents: dict[Identity, int] = {}
         created: list[str] = []
         for which, manifest in wanted.items():
-            version = known.get(which)
-            if version is None or version != (verified or {}).get(which):
-                version = await self._converge_child(key, model, which, manifest)
-                if which not in known and version is not None:
+            content = known.get(which)
+            if content is None or content != (verified or {}).get(which):
+                content = await self._converge_child(key, model, which, manifest)
+                if which not in known and content is not None:
                     created.append(_KINDS[which.kind].kind)
-            if version is not None:
-                versions[which] = version
+            if content is not None:
+                contents[which] = content
         if created:
             log.info("%s: created %s", key, ", ".join(created))
         await self._prune([which for which in unwanted if which.kind not in _AUTOSCALERS])
-        self._converged[key] = _Converged(request, versions)
+        self._converged[key] = _Converged(request, contents)
         return bool(created)
 
     async def _converge_child(
         self, key: Key, model: InferenceModel, which: Identity, manifest: Manifest
     ) -> int | None:
-        """Bring one child to what is wanted; its version then, None where the cluster gives up its API."""
+        """Bring one child to what is wanted; its content then, None where the cluster gives up its API."""
         kind, fit = _KINDS[which.kind], None
         if kind == DEPLOYMENT and model.spec.autoscaling is not None:
             fit = partial(hand_over, autoscaling=model.spec.autoscaling, manager=FIELD_MANAGER)
@@ -205,7 +205,7 @@ class Reconciler:
             log.info("%s: left out, its API goes away: %s", key, reason)
             return None
         self._store.put(child)
-        return int(child["metadata"]["resourceVersion"])
+        return content_of(child)
 
     async def _prune(self, unwanted: Sequence[Identity]) -> None:
         available = self._available()
