@@ -61,7 +61,7 @@ class ControlPlane:
         controller_flags: Sequence[str] = (*FAST, "--horizontal-pod-autoscaler-sync-period=1s"),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """`controller_flags` are for the controller manager: by default in a hurry, as tests would only wait."""
+        """The controller manager is in a hurry by default, where tests would only wait."""
         self._crds = crds
         self._feature_gates = feature_gates
         self._controllers = controllers

@@ -159,7 +159,7 @@ def main() -> None:
         "--controllers",
         choices=("fast", "slow", "none"),
         default="fast",
-        help="Kubernetes' own: with 1,000 requests a second each (fast), 20 as by default (slow), or not there",
+        help="Kubernetes' own: fast (each 1,000 requests a second), slow (20, their default) or none",
     )
     options = parser.parse_args()
     subject = ours()
