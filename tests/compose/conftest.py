@@ -22,6 +22,8 @@ SETTINGS = {
 }
 
 
+# Before pytest-xdist reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what lies in this folder, and keep in one process of pytest-xdist what asks the server."""
     folder = Path(__file__).parent

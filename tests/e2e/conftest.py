@@ -36,6 +36,8 @@ class SharedModel:
     history: list[dict[str, Any]]
 
 
+# Before pytest-xdist reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is in this folder, say what runs in one process, and put last what runs alone."""
     ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
