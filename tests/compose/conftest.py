@@ -23,13 +23,11 @@ SETTINGS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in this folder, and keep in one process of pytest-xdist what asks the server."""
+    """Mark what lies in this folder."""
     folder = Path(__file__).parent
     for item in items:
         if folder in item.path.parents:
             item.add_marker(pytest.mark.vllm)
-            if "stack" in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group("stack"))
 
 
 def entry(key: str) -> str:

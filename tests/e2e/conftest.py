@@ -2,7 +2,7 @@
 
 They run in several processes of pytest-xdist, each with a namespace and a client of its own. A module marked
 `alone` changes the operator or the API server, which all share, and has the cluster to itself. These modules
-and those that ask the shared model run in one process, so that there is one shared model.
+and those that ask the shared model run in one process (tests/scheduling.py), so that there is one such model.
 """
 
 import fcntl
@@ -25,7 +25,6 @@ from tests.e2e.watch import Watch
 
 NAMESPACE: Final = "-".join(filter(None, ("sirocco-e2e", os.environ.get("PYTEST_XDIST_WORKER"))))
 SHARED: Final = "shared"
-GROUP: Final = "shared"
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,10 @@ class SharedModel:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is in this folder, say what runs in one process, and put last what runs alone."""
-    ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
-    asks_shared = {item.path for item in ours if "shared" in getattr(item, "fixturenames", ())}
-    for item in ours:
-        item.add_marker(pytest.mark.e2e)
-        together = _alone(item) or item.path in asks_shared
-        item.add_marker(pytest.mark.xdist_group(GROUP if together else item.path.stem))
+    """Mark what is in this folder, and put last what runs alone."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.e2e)
     items.sort(key=_alone)
 
 

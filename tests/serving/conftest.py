@@ -18,18 +18,14 @@ from tests.kind.paths import REPOSITORY
 from tests.serving.container import QUICK, Container, copy_model, start
 
 INTERNAL_KEY_TEXT = f"{INTERNAL:x<43}"
-# Fixtures that start what several tests ask.
-SERVERS = {"container", "report", "standin", "told"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in this folder, and keep in one process of pytest-xdist what asks one server."""
+    """Mark what lies in this folder."""
     folder = Path(__file__).parent
     for item in items:
         if folder in item.path.parents:
             item.add_marker(pytest.mark.vllm)
-            for server in SERVERS & set(getattr(item, "fixturenames", ())):
-                item.add_marker(pytest.mark.xdist_group(server))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,60 @@
+"""How pytest-xdist's processes share the tests out, with `--dist loadgroup`.
+
+What shares a server runs in one process, so that the server is started once. The marker `xdist_group` of
+pytest-xdist 3.8 does nothing with pytest 9.2.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+# The files of each group; what takes long begins first.
+GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "engine in a container": (
+        "tests/serving/test_contract.py",
+        "tests/serving/test_monitoring.py",
+        "tests/serving/test_vllm.py",
+    ),
+    "docker compose": (
+        "tests/compose/test_compose.py",
+        "tests/compose/test_rag.py",
+        "tests/compose/test_stop.py",
+    ),
+    "fire": ("tests/serving/test_fire.py",),
+    "engine in process": ("tests/serving/test_in_process.py",),
+    "shared model": (
+        "tests/e2e/test_faults.py",
+        "tests/e2e/test_idle.py",
+        "tests/e2e/test_install.py",
+        "tests/e2e/test_prometheus.py",
+        "tests/e2e/test_real_model.py",
+        "tests/e2e/test_restart.py",
+    ),
+    "load": ("tests/e2e/test_autoscaling.py",),
+    "contract": ("tests/e2e/test_contract.py",),
+    "connections": ("tests/e2e/test_no_failed_requests.py",),
+    "causes": ("tests/e2e/test_status.py",),
+}
+# Files whose tests share nothing.
+APART: Final = frozenset({"tests/serving/test_start.py"})
+_GROUP_OF: Final = {file: group for group, files in GROUPS.items() for file in files}
+_RANKS: Final = {group: rank for rank, group in enumerate(GROUPS)}
+
+
+def group_of(test: str) -> str:
+    """What a test, by its id, shares a process with."""
+    file = test.partition("::")[0]
+    return test if file in APART else _GROUP_OF.get(file, file)
+
+
+def rank_of(test: str) -> int:
+    """When a test's group begins: that of the lowest number first."""
+    return _RANKS.get(group_of(test), len(_RANKS))
+
+
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives a process one group after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
