@@ -82,6 +82,12 @@ def image_id(tag: str) -> str:
     return docker("image", "inspect", "--format", "{{.Id}}", tag).strip()
 
 
+def layers(tag: str) -> list[str]:
+    """Return the digests of an image's layers, the lowest first; raises StepError without such an image."""
+    digests: list[str] = json.loads(docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", tag))
+    return digests
+
+
 def build(
     tag: str,
     dockerfile: Path,

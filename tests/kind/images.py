@@ -136,6 +136,9 @@ def _load_all(tag: str) -> None:
 def _load_changes(tag: str) -> bool:
     """Load an image's layers that the node lacks; False when that does not do."""
     present = set(docker.docker("exec", config.NODE, *_CTR, "content", "ls", "-q").split())
+    if not present.issuperset(_layers_below(tag)):
+        # What is new is most of the image.
+        return False
     with tempfile.TemporaryDirectory(prefix="load-", dir=WORK) as folder:
         target = Path(folder) / "image.tar"
         try:
@@ -149,6 +152,12 @@ def _load_changes(tag: str) -> bool:
         command = [docker.client(), "exec", "-i", config.NODE, *_CTR, "images", "import", "-"]
         run_logged(command, "load", advice=LOAD_ADVICE, stdin=target)
     return True
+
+
+def _layers_below(tag: str) -> set[str]:
+    """Return the layers of our images that an image stands on."""
+    bases = [base for image in IMAGES if image.tag == tag for base in image.bases]
+    return {layer for base in bases if base != versions.BASE_IMAGE for layer in docker.layers(base)}
 
 
 def _mark(path: str) -> str:

@@ -1,4 +1,5 @@
-// Before containerd starts in a new node: forget the pods of the node that had this store before, keep the images.
+// Before containerd starts in a new node: forget the pods of the node that had this store before, and the images
+// that others have replaced; keep the images.
 //
 // Containers, sandboxes and leases are what containerd's garbage collector starts from, beside the images; without
 // them it removes the pods' snapshots by itself. Called as `forget-pods STORE MARK`; MARK is a file that a node loses
@@ -6,6 +7,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -87,6 +89,36 @@ func forgetIn(namespace *bbolt.Bucket) error {
 		err := namespace.DeleteBucket([]byte(kind))
 		if err != nil && !errors.Is(err, bbolt.ErrBucketNotFound) {
 			return err
+		}
+	}
+	images := namespace.Bucket([]byte("images"))
+	if images == nil {
+		return nil
+	}
+	return forgetReplaced(images)
+}
+
+// Each image is also known by its id, and stays so when another one is loaded under its name.
+func forgetReplaced(images *bbolt.Bucket) error {
+	named := map[string]bool{}
+	ids := map[string]string{}
+	err := images.ForEachBucket(func(name []byte) error {
+		digest := string(images.Bucket(name).Bucket([]byte("target")).Get([]byte("digest")))
+		if bytes.HasPrefix(name, []byte("sha256:")) {
+			ids[string(name)] = digest
+		} else {
+			named[digest] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for id, digest := range ids {
+		if !named[digest] {
+			if err := images.DeleteBucket([]byte(id)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
