@@ -62,6 +62,7 @@ class Watches:
         # The reflectors' tasks, and the child kinds that they cover.
         self._tasks: dict[Kind, list[asyncio.Task[None]]] = {}
         self._served: frozenset[Kind] = frozenset(kind for kind in CHILD_KINDS if not kind.optional)
+        self._listing = asyncio.Semaphore(1)
         self.synced = asyncio.Event()
 
     def served(self) -> frozenset[Kind]:
@@ -128,7 +129,7 @@ class Watches:
             sink = _Sink(self._store, self._queue, kind, source.namespace)
             name = f"{kind.plural} in {source.namespace}" if source.namespace else kind.plural
             seconds = self._settings.resync_seconds * (1 if kind == MODEL else _SELDOM)
-            reflector = Reflector(name, source, sink, seconds)
+            reflector = Reflector(name, source, sink, seconds, self._listing)
             task = asyncio.create_task(reflector.run(), name=f"watch of {name}")
             self._tasks.setdefault(kind, []).append(task)
             reflectors.append(reflector)

@@ -74,7 +74,9 @@ def reflect(script: Script, until: int, relist_seconds: float = 3600) -> Notes:
     notes = Notes()
 
     async def run() -> None:
-        task = asyncio.create_task(Reflector("things", script, notes, relist_seconds).run())
+        task = asyncio.create_task(
+            Reflector("things", script, notes, relist_seconds, asyncio.Semaphore(1)).run()
+        )
         await eventually_beside(lambda: len(notes.seen) >= until, 10)
         task.cancel()
         with suppress(asyncio.CancelledError):

@@ -57,12 +57,18 @@ class Sink(Protocol):
 class Reflector:
     """One source and its sink; `synced` is set after the first list."""
 
-    def __init__(self, name: str, source: Source, sink: Sink, relist_seconds: float) -> None:
-        """List again every `relist_seconds`, even when the watch has missed nothing."""
+    def __init__(
+        self, name: str, source: Source, sink: Sink, relist_seconds: float, listing: asyncio.Semaphore
+    ) -> None:
+        """List again every `relist_seconds`, even when the watch has missed nothing.
+
+        `listing` bounds how many reflectors list at a time: each holds a chunk of objects in memory.
+        """
         self._name = name
         self._source = source
         self._sink = sink
         self._relist_seconds = relist_seconds
+        self._listing = listing
         self._backoff = Backoff(first=0.5)
         self.synced = asyncio.Event()
 
@@ -71,7 +77,8 @@ class Reflector:
         failures = 0
         while True:
             try:
-                version = await self._list()
+                async with self._listing:
+                    version = await self._list()
                 self.synced.set()
                 # At random distances: replicas that started together must not list together.
                 async with asyncio.timeout(self._relist_seconds * random.uniform(0.8, 1.2)):  # noqa: S311
