@@ -64,19 +64,19 @@ test-chart: .venv/.synced ## what Helm 4 and Helm 3 render, and what its alerts 
 .PHONY: test-api
 test-api: .venv/.synced ## the operator against a real API server
 	$(KIND) tools --for api --for chart
-	$(PYTEST) tests/api $(PYTEST_ARGS)
+	$(PYTEST) -n 4 --dist loadgroup tests/api $(PYTEST_ARGS)
 
 .PHONY: test-vllm
 test-vllm: .venv/.synced ## the serving layer in a real vLLM on the CPU, in Docker and its compose
 	$(KIND) tools --for chart --for compose --for monitoring
 	$(KIND) images
-	$(PYTEST) tests/serving tests/compose $(PYTEST_ARGS)
+	$(PYTEST) -n 2 --dist loadgroup tests/serving tests/compose $(PYTEST_ARGS)
 
 .PHONY: test-e2e
 test-e2e: .venv/.synced ## everything in a kind cluster, with a real vLLM
 	$(KIND) tools --for chart --for monitoring
 	$(KIND) ready --gpus $(GPUS)
-	$(PYTEST) tests/e2e $(PYTEST_ARGS)
+	$(PYTEST) -n 3 --dist loadgroup tests/e2e $(PYTEST_ARGS)
 
 .PHONY: test-faults
 test-faults: .venv/.synced ## outages of minutes and a thousand objects, against a real API server; not part of `make test`
