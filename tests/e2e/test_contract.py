@@ -30,7 +30,7 @@ ASKED: Final = (
     *("test_openai_models_are_the_served_names", "test_every_route_of_the_contract_is_there"),
     *("test_probes_need_no_key", "test_a_key_for_another_name_of_the_model_is_403"),
     *("test_metrics_are_for_the_internal_key_alone", "test_tokens_a_minute_are_charged_after_the_answer"),
-    *("test_one_holders_rate_is_not_anothers", "test_openai_is_told_how_long_to_wait_by_a_rate_limit"),
+    *("test_one_holders_rate_is_not_anothers", "test_openai_reads_how_long_to_wait_after_a_rate_limit"),
     *("test_a_request_that_names_none_takes_the_models_sampling", "test_denied_prompts_are_counted_by_rule"),
     *("test_a_chat_that_names_no_length_ends_at_the_limit", "test_a_long_body_is_413"),
     "test_beyond_the_limit_requests_wait_and_beyond_the_queue_they_are_429",
@@ -39,7 +39,7 @@ ASKED: Final = (
     "test_a_deterministic_request_is_answered_from_memory_the_second_time",
     "test_pages_of_allowed_origins_may_read_every_answer",
     *("test_a_web_socket_is_404", "test_vllms_own_routes_are_there_for_the_internal_key"),
-    *("test_requests_and_tokens_are_counted_by_the_keys_name", "test_a_request_is_told_in_one_line"),
+    *("test_requests_and_tokens_are_counted_by_the_keys_name", "test_a_request_is_one_line_of_the_log"),
     "test_no_key_and_no_text_is_in_the_log_or_the_metrics",
 )
 _TESTS: Final = every_test()
