@@ -32,6 +32,7 @@ _GATHER_SECONDS: Final = 0.03
 # Watches that ended by themselves are not begun again in a hurry: discovery lags behind.
 _RESTART_SECONDS: Final = 1.0
 _END_SECONDS: Final = 5.0
+_LIST_SECONDS: Final = 30.0
 
 
 def owner_of(manifest: Manifest) -> Key | None:
@@ -99,7 +100,7 @@ class Watches:
         if watch is not None and (MODEL not in found or watch.incomplete or watch.ended.is_set()):
             await self._end_model_watch()
         if self._model_watch is None and MODEL in found:
-            sink = _Sink(self._store, self._queue, MODEL, None)
+            sink = StoreSink(self._store, self._queue, MODEL, None)
             self._model_watch = ModelWatch(self._settings.namespaces, self._kube.credentials, sink.take)
             self._model_watch.start()
             # What vanished while nobody watched is only seen in a list.
@@ -111,10 +112,12 @@ class Watches:
         """Watch optional APIs that have come, forget those that have gone, and look at every model again."""
         for kind in self._served - served:
             self._stop(kind)
-            _Sink(self._store, self._queue, kind, None).keep(set(), sys.maxsize)
+            StoreSink(self._store, self._queue, kind, None).keep(set(), sys.maxsize)
         for kind in served - self._served:
             for reflector in self._reflect(kind):
-                await reflector.synced.wait()
+                # Not for ever: an API that cannot be listed must not keep the others from being followed.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(reflector.synced.wait(), _LIST_SECONDS)
         self._served = served
         log.info("watching models and %d kinds of children", len(served))
         for key in self._store.primary_keys():
@@ -126,7 +129,7 @@ class Watches:
         for source in sources:
             if source.kind != kind:
                 continue
-            sink = _Sink(self._store, self._queue, kind, source.namespace)
+            sink = StoreSink(self._store, self._queue, kind, source.namespace)
             name = f"{kind.plural} in {source.namespace}" if source.namespace else kind.plural
             seconds = self._settings.resync_seconds * (1 if kind == MODEL else _SELDOM)
             reflector = Reflector(name, source, sink, seconds, self._listing)
@@ -192,8 +195,11 @@ class _Models:
 
 
 @dataclass(frozen=True)
-class _Sink:
-    """Puts the objects of one kind into the store, and the models that they belong to on the queue."""
+class StoreSink:
+    """Puts the objects of one kind into the store, and the models that they belong to on the queue.
+
+    Events of children are gathered for a moment, but for a deletion, which is put right at once.
+    """
 
     store: Store
     queue: WorkQueue[Key]

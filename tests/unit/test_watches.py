@@ -1,0 +1,83 @@
+"""When what was watched becomes work."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sirocco_operator.controller.queue import WorkQueue
+from sirocco_operator.controller.store import Identity, Key, Store
+from sirocco_operator.kube.kinds import DEPLOYMENT, MODEL, POD, SERVICE, Kind
+from sirocco_operator.watches import StoreSink, owner_of
+
+pytestmark = pytest.mark.unit
+
+KEY = Key("models", "mistral")
+
+
+def an_object(kind: Kind, name: str, version: int, **metadata: Any) -> dict[str, Any]:
+    """An object of the model, if it is not the model itself."""
+    owner = {"apiVersion": MODEL.api_version, "kind": MODEL.kind, "name": KEY.name, "uid": "1"}
+    return {
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
+        "metadata": {
+            "namespace": KEY.namespace,
+            "name": name,
+            "uid": f"{kind.kind}-{name}",
+            "resourceVersion": str(version),
+            "labels": {"inference.sirocco.dev/model": KEY.name},
+            **({} if kind == MODEL else {"ownerReferences": [{**owner, "controller": True}]}),
+            **metadata,
+        },
+    }
+
+
+def waiting_after(*events: tuple[Kind, str, int]) -> tuple[int, Store]:
+    """How many keys wait for a worker right after these events: kind, type and version."""
+    store = Store(MODEL.full_name, POD.full_name, owner_of, observed=[DEPLOYMENT.full_name])
+
+    async def run() -> int:
+        queue: WorkQueue[Key] = WorkQueue()
+        for kind, event, version in events:
+            StoreSink(store, queue, kind, None).take(event, an_object(kind, KEY.name, version))
+        return len(queue)
+
+    return asyncio.run(run()), store
+
+
+def test_a_model_is_work_at_once() -> None:
+    assert waiting_after((MODEL, "ADDED", 1))[0] == 1
+
+
+@pytest.mark.parametrize("kind", [SERVICE, DEPLOYMENT, POD], ids=lambda kind: kind.kind)
+def test_a_child_that_changes_waits_for_more_events(kind: Kind) -> None:
+    assert waiting_after((kind, "ADDED", 1), (kind, "MODIFIED", 2))[0] == 0
+
+
+@pytest.mark.parametrize("kind", [SERVICE, DEPLOYMENT, POD], ids=lambda kind: kind.kind)
+def test_a_child_that_is_deleted_is_work_at_once(kind: Kind) -> None:
+    assert waiting_after((kind, "ADDED", 1), (kind, "DELETED", 2))[0] == 1
+
+
+def test_a_gathered_event_becomes_work_within_a_tenth_of_a_second() -> None:
+    store = Store(MODEL.full_name, POD.full_name, owner_of)
+
+    async def run() -> Key:
+        queue: WorkQueue[Key] = WorkQueue()
+        StoreSink(store, queue, SERVICE, None).put(an_object(SERVICE, KEY.name, 1))
+        return await asyncio.wait_for(queue.get(), 0.1)
+
+    assert asyncio.run(run()) == KEY
+
+
+def test_a_pod_is_kept_without_its_managed_fields() -> None:
+    store = Store(MODEL.full_name, POD.full_name, owner_of)
+
+    async def run() -> None:
+        pod = an_object(POD, "mistral-1", 1, managedFields=[{"manager": "kubelet"}])
+        StoreSink(store, WorkQueue(), POD, None).put(pod, b"not looked at")
+
+    asyncio.run(run())
+    found = store.read(Identity(POD.full_name, KEY.namespace, "mistral-1"))
+    assert found == an_object(POD, "mistral-1", 1)
