@@ -207,6 +207,7 @@ class StoreSink:
     namespace: str | None
 
     def put(self, manifest: dict[str, Any], text: bytes = b"") -> None:
+        """Take in a version of an object; `text` is it as JSON, where that is at hand."""
         if self.kind == POD:
             # A third of a pod, and of no use here: pods are never applied.
             manifest["metadata"].pop("managedFields", None)
@@ -220,11 +221,13 @@ class StoreSink:
             self.queue.add_after(key, _GATHER_SECONDS)
 
     def remove(self, manifest: Manifest) -> None:
+        """Take in that an object was deleted."""
         key = self.store.remove(manifest)
         if key is not None:
             self.queue.add(key)
 
     def keep(self, present: set[str], version: int) -> None:
+        """Take in that a list at this version had the objects with these uids, and no others."""
         namespaces = (self.namespace,) if self.namespace else ()
         for key in self.store.vanished(self.kind.full_name, present, version, namespaces):
             self.queue.add(key)
