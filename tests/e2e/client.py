@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.models import STANDIN_IMAGE
+from tests.waiting import eventually
 
 SCRIPTS: Final = Path(__file__).parent / "pods"
 KINDS: Final = ("pooled stream", "pooled short", "fresh stream", "fresh short")
@@ -99,6 +100,8 @@ class Client:
         `options` are those of pods/load.py.
         """
         url = f"http://{model}.{self.kubectl.namespace}.svc"
+        # kube-proxy knows of a ready pod a moment later.
+        eventually(lambda: self.ask(f"{url}/health").status == 200, 60, f"{url} to lead to a pod")
         chosen = [f"--{name}={value}" for name, value in options.items()]
         program = ["python3", "/client/load.py", "--url", url, "--model", model, *chosen]
         process = subprocess.Popen(

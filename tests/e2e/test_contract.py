@@ -79,7 +79,7 @@ def keys(kubectl: Kubectl) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def server(kubectl: Kubectl, client: Client, keys: dict[str, str]) -> Iterator[Server]:
     """The model, ready, on a port of this machine that leads to its Service."""
-    kubectl.apply(manifest(NAME, kubectl.namespace))
+    kubectl.apply(models.quick(manifest(NAME, kubectl.namespace)))
     kubectl.until("imodel", NAME, lambda one: models.reason(one) == "Ready", "ready", 600)
     secret = kubectl.get("secret", f"{NAME}-{INTERNAL}")
     assert secret

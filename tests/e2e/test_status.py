@@ -20,6 +20,8 @@ MODELS: Final[dict[str, dict[str, Any]]] = {
         "crashing",
         device="cpu",
         engine={"maxModelLen": 1_000_000, "env": [{"name": "VLLM_CPU_KVCACHE_SPACE", "value": "1"}]},
+        # Without, it would only get the time that nobody else wants.
+        resources={"requests": {"cpu": "50m"}},
     ),
     "stock": models.stand_in(
         "stock", engine={"image": models.STOCK_IMAGE}, podSecurityContext={"runAsUser": 10001}
