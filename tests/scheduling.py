@@ -5,7 +5,7 @@ pytest-xdist 3.8 does nothing with pytest 9.2.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
@@ -58,3 +58,10 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
+
+    def _reschedule(self, node: Any) -> None:
+        # A process begins its last test only when it has another, or knows that there is none. Given more any
+        # sooner, it would keep a group waiting that another process is free for.
+        if self.workqueue and self._pending_of(self.assigned_work[node]) > 1:
+            return
+        super()._reschedule(node)

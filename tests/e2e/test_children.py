@@ -36,8 +36,9 @@ def unplaced(kubectl: Kubectl) -> Iterator[str]:
 
 def children(kubectl: Kubectl) -> dict[str, Object]:
     """The children that are there, by kind and name."""
-    found = json.loads(kubectl.run("get", *EDITS, "--ignore-not-found", "--output", "json"))
-    return {f"{one['kind'].lower()}/{one['metadata']['name']}": one for one in found["items"]}
+    # It prints nothing at all where none is found.
+    output = kubectl.run("get", *EDITS, "--ignore-not-found", "--output", "json") or '{"items": []}'
+    return {f"{one['kind'].lower()}/{one['metadata']['name']}": one for one in json.loads(output)["items"]}
 
 
 def uids(kubectl: Kubectl) -> dict[str, str]:
