@@ -59,12 +59,12 @@ prepare: .venv/.synced ## build the tools and images that the tests need and are
 .PHONY: test-chart
 test-chart: .venv/.synced ## what Helm 4 and Helm 3 render, and what its alerts fire on
 	$(KIND) tools --for chart --for monitoring
-	$(PYTEST) tests/chart tests/monitoring $(PYTEST_ARGS)
+	$(PYTEST) -n 2 --dist loadfile tests/chart tests/monitoring $(PYTEST_ARGS)
 
 .PHONY: test-api
 test-api: .venv/.synced ## the operator against a real API server
 	$(KIND) tools --for api --for chart
-	$(PYTEST) -n 4 --dist loadgroup tests/api $(PYTEST_ARGS)
+	$(PYTEST) -n 4 --dist worksteal tests/api $(PYTEST_ARGS)
 
 .PHONY: test-vllm
 test-vllm: .venv/.synced ## the serving layer in a real vLLM on the CPU, in Docker and its compose
@@ -76,7 +76,7 @@ test-vllm: .venv/.synced ## the serving layer in a real vLLM on the CPU, in Dock
 test-e2e: .venv/.synced ## everything in a kind cluster, with a real vLLM
 	$(KIND) tools --for chart --for monitoring
 	$(KIND) ready --gpus $(GPUS)
-	$(PYTEST) -n 3 --dist loadgroup tests/e2e $(PYTEST_ARGS)
+	$(PYTEST) -n 4 --dist loadgroup tests/e2e $(PYTEST_ARGS)
 
 .PHONY: test-faults
 test-faults: .venv/.synced ## outages of minutes and a thousand objects, against a real API server; not part of `make test`
