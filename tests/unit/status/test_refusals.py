@@ -41,16 +41,6 @@ def test_a_rejected_child_is_reported_in_the_api_servers_words() -> None:
     )
 
 
-def test_a_resource_that_does_not_fit_the_schema_is_reported_field_by_field() -> None:
-    words = "spec.tensorParallel: input should be less than or equal to 64"
-    refusal = Refusal(RefusalCause.INVALID_SPEC, "InferenceModel", "mistral", words)
-
-    reason, message = cluster.reason_and_message(cluster.model(), refusals=[refusal])
-
-    assert reason == "InvalidSpec"
-    assert message.startswith(f"{words}: correct the fields")
-
-
 def test_an_exceeded_quota_is_reported_alike_at_each_try() -> None:
     reported = {
         cluster.reason_and_message(

@@ -49,7 +49,7 @@ class InferenceModelStatus(ApiModel):
         default=None, ge=0, description="With autoscaling: pods that the load asks for."
     )
     ready_replicas: int | None = Field(default=None, ge=0, description="Pods that answer.")
-    gpus: int | None = Field(default=None, ge=0, description="GPUs that all replicas ask for.")
+    gpus: int | None = Field(default=None, ge=0, description="GPUs that the pods hold.")
     selector: str | None = Field(
         default=None, max_length=1024, description="The pods' labels; read by /scale."
     )

@@ -22,7 +22,7 @@ _DESCRIPTION: Final = """\
 Print the Kubernetes objects that the operator makes of each InferenceModel in the files, as YAML.
 No cluster is asked. What the cluster would refuse is refused here too: nothing is printed, each problem is
 named with its file, document and field, and the exit code is 1. Not printed is the Secret NAME-internal of a
-model with keys: it holds a random key, which the operator makes in the cluster."""
+model with keys: its key comes from a secret that the operator keeps in the cluster."""
 _EPILOG: Final = """\
 examples:
   sirocco render -f manifests/mistral.yaml

@@ -211,7 +211,7 @@ class Kube:
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
-        """A request that the fence does not hold up: the lease's own, and the metrics API's.
+        """A request that the fence does not hold up: of the lease, the master key and the metrics API.
 
         `path` may end with a query.
         """

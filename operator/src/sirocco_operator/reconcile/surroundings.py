@@ -14,7 +14,7 @@ from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
 from sirocco_operator.kube.kinds import EVENT, NODE, Kind
 from sirocco_operator.status.observed import Download, Manifest
-from sirocco_operator.status.pods import condition, is_ready
+from sirocco_operator.status.pods import is_ready, is_running, is_unschedulable
 
 # Seconds until a reading is taken again while what it is about lasts.
 DOWNLOAD_SECONDS: Final = 5.0
@@ -65,7 +65,7 @@ class SurroundingsReader:
         """Read what explains the pods' state; raises ApiError when the API server cannot say."""
         waiting = [pod for pod in pods if not is_ready(pod)][:_PODS_READ]
         placed = [pod for pod in waiting if (pod.get("spec") or {}).get("nodeName")]
-        unplaced = any(_is_unschedulable(pod) for pod in waiting)
+        unplaced = any(is_unschedulable(pod) for pod in waiting)
         again: list[float] = []
         events: Sequence[Manifest] = ()
         if placed:
@@ -137,17 +137,8 @@ class SurroundingsReader:
             return None
 
 
-def _is_unschedulable(pod: Manifest) -> bool:
-    scheduled = condition(pod, "PodScheduled")
-    return scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
-
-
 def _downloads(pod: Manifest) -> bool:
-    status = pod.get("status") or {}
-    return bool(status.get("podIP")) and any(
-        each["name"] == DOWNLOAD_CONTAINER and (each.get("state") or {}).get("running") is not None
-        for each in status.get("initContainerStatuses") or ()
-    )
+    return is_running(pod, DOWNLOAD_CONTAINER) and bool(pod["status"].get("podIP"))
 
 
 def _happened(event: Manifest) -> str:

@@ -7,6 +7,7 @@ waits for, then what goes on by itself.
 from sirocco_operator.status import (
     crashes,
     downloads,
+    evictions,
     images,
     lifecycle,
     mounts,
@@ -28,6 +29,7 @@ DETECTORS: tuple[Detector, ...] = (
     *scheduling.DETECTORS,
     *rollout.WORKING_DETECTORS,
     *downloads.WORKING_DETECTORS,
+    *evictions.DETECTORS,
     *lifecycle.WORKING_DETECTORS,
 )
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detector
-from sirocco_operator.status.evictions import DETECTORS as EVICTED_DETECTORS
 from sirocco_operator.status.images import pulling
 from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import Reason
@@ -48,7 +47,6 @@ STOPPED_DETECTORS = (
     Detector(Reason.STOPPED, stopped, "replicas is 0"),
 )
 WORKING_DETECTORS = (
-    *EVICTED_DETECTORS,
     Detector(Reason.LOADING, loading, "the engine loads {model}, {serving}"),
     Detector(Reason.PULLING_IMAGE, pulling, "the node pulls {quote}"),
     Detector(Reason.READY, ready, "{serving}"),

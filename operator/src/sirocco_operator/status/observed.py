@@ -15,7 +15,6 @@ class RefusalCause(StrEnum):
     NAME_CONFLICT = "NameConflict"  # an object of that name belongs to somebody else
     IMAGE_VOLUMES_UNSUPPORTED = "ImageVolumesUnsupported"  # the API server drops image volumes
     REJECTED = "Rejected"  # the API server, a quota or a webhook refused it
-    INVALID_SPEC = "InvalidSpec"  # the stored resource does not fit this operator's schema
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,12 @@ def is_ready(pod: Manifest) -> bool:
     return condition(pod, "Ready").get("status") == "True"
 
 
+def is_unschedulable(pod: Manifest) -> bool:
+    """The scheduler found no node for it."""
+    scheduled = condition(pod, "PodScheduled")
+    return scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
+
+
 def container_status(pod: Manifest, container: str) -> Mapping[str, Any]:
     """The status of a container or init container; empty before the kubelet has written one."""
     status = pod.get("status") or {}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sirocco_operator.status.all_detectors import DETECTORS
-from sirocco_operator.status.reasons import CONDITIONS, MEANINGS
+from sirocco_operator.status.reasons import CONDITIONS, MEANINGS, Reason
 from sirocco_operator.status.scaling_reasons import SCALING_MEANINGS
 
 PATH = Path("docs/status.md")
@@ -39,7 +39,8 @@ says what the count was last decided by, e.g. `3 → 5: 41 in flight, target 8 a
 
 def reference() -> str:
     """The page, as Markdown; reasons in the order of the detectors."""
-    reasons = dict.fromkeys(detector.reason for detector in DETECTORS)
+    # `compute.invalid` tells of what no detector gets to see.
+    reasons = dict.fromkeys((Reason.INVALID_SPEC, *(detector.reason for detector in DETECTORS)))
     lines = []
     for reason in reasons:
         meaning = MEANINGS[reason]

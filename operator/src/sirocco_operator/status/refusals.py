@@ -55,7 +55,6 @@ def creation_denied(pattern: re.Pattern[str]) -> Detect:
 
 
 DETECTORS = (
-    Detector(Reason.INVALID_SPEC, child_refused(RefusalCause.INVALID_SPEC), "{quote}"),
     Detector(
         Reason.NAME_CONFLICT,
         child_refused(RefusalCause.NAME_CONFLICT),

@@ -95,9 +95,9 @@ def unscheduled(pattern: str) -> Detect:
 
 def _unschedulable(state: ModelState) -> Iterator[tuple[Manifest, str]]:
     for pod in state.unready_pods:
-        scheduled = pods.condition(pod, "PodScheduled")
-        if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
-            yield pod, AFTERTHOUGHT.sub("", str(scheduled.get("message", "")))
+        if pods.is_unschedulable(pod):
+            quote = str(pods.condition(pod, "PodScheduled").get("message", ""))
+            yield pod, AFTERTHOUGHT.sub("", quote)
 
 
 def _shortage(state: ModelState) -> Shortage | None:

@@ -20,7 +20,7 @@ _COLUMNS: Final = (
     ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', "Whether the model answers."),
     ("Reason", "string", ".status.reason", "Why it does not, or that it does."),
     ("Replicas", "integer", ".status.replicas", "Pods."),
-    ("GPUs", "integer", ".status.gpus", "GPUs that all replicas ask for."),
+    ("GPUs", "integer", ".status.gpus", "GPUs that the pods hold."),
     ("Endpoint", "string", ".status.endpoint", "The model's URL inside the cluster."),
     ("Age", "date", ".metadata.creationTimestamp", "Time since creation."),
 )
