@@ -265,3 +265,26 @@ def test_what_kubernetes_filled_in_stays_when_a_created_child_is_first_applied(
     after = client.get("Service", namespace, "mistral")
     assert operations(after) == {"Apply"}
     assert after["spec"] == before["spec"]
+
+
+def test_a_child_that_lost_its_label_is_a_child_again(client: Client, namespace: str) -> None:
+    client.create(model(namespace))
+    wait_status(client, namespace)
+    before = wait_child(client, "Service", namespace)["metadata"]["uid"]
+    managed_by = "app.kubernetes.io/managed-by"
+    client.patch("Service", namespace, "mistral", {"metadata": {"labels": {managed_by: "Helm"}}})
+    wait_that(
+        client,
+        "Service",
+        namespace,
+        "mistral",
+        lambda child: child["metadata"]["labels"][managed_by] == "sirocco-operator",
+    )
+    client.delete("Service", namespace, "mistral")
+    wait_that(
+        client,
+        "Service",
+        namespace,
+        "mistral",
+        lambda child: child["metadata"].get("uid") not in (None, before),
+    )

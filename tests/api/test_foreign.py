@@ -108,3 +108,12 @@ def test_a_child_of_a_deleted_namesake_is_not_adopted(client: Client, namespace:
         return True
 
     eventually(fresh, DEADLINE, "a Service of the new model", 0.1)
+
+
+def test_a_foreign_deployment_is_told_of_also_where_image_volumes_are_tried_first(
+    client: Client, namespace: str
+) -> None:
+    theirs = make_foreign(client, namespace, "Deployment")
+    client.create(model(namespace, model={"uri": "oci://registry.example.com/models/mistral:1"}))
+    wait_reason(client, namespace, "NameConflict")
+    assert content(client.get("Deployment", namespace, "mistral")) == content(theirs)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -33,6 +33,8 @@ _GATHER_SECONDS: Final = 0.03
 _RESTART_SECONDS: Final = 1.0
 _END_SECONDS: Final = 5.0
 _LIST_SECONDS: Final = 30.0
+# Between two lists of an API that is not served.
+_UNSERVED_SECONDS: Final = 5.0
 
 
 def owner_of(manifest: Manifest) -> Key | None:
@@ -93,20 +95,24 @@ class Watches:
         except ApiError as error:
             log.warning("the cluster's APIs cannot be read, will be tried again: %s", error)
             return False
-        served = frozenset(kind for kind in CHILD_KINDS if not kind.optional or kind in found)
-        if served != self._served:
-            await self._follow(served)
         watch = self._model_watch
         if watch is not None and (MODEL not in found or watch.incomplete or watch.ended.is_set()):
             await self._end_model_watch()
+            self._relist_models()
         if self._model_watch is None and MODEL in found:
             sink = StoreSink(self._store, self._queue, MODEL, None)
             self._model_watch = ModelWatch(self._settings.namespaces, self._kube.credentials, sink.take)
             self._model_watch.start()
-            # What vanished while nobody watched is only seen in a list.
-            for models in self._models:
-                models.relist.set()
+            self._relist_models()
+        served = frozenset(kind for kind in CHILD_KINDS if not kind.optional or kind in found)
+        if served != self._served:
+            await self._follow(served)
         return True
+
+    def _relist_models(self) -> None:
+        """What vanished while nobody watched is only seen in a list."""
+        for models in self._models:
+            models.relist.set()
 
     async def _follow(self, served: frozenset[Kind]) -> None:
         """Watch optional APIs that have come, forget those that have gone, and look at every model again."""
@@ -114,10 +120,11 @@ class Watches:
             self._stop(kind)
             StoreSink(self._store, self._queue, kind, None).keep(set(), sys.maxsize)
         for kind in served - self._served:
-            for reflector in self._reflect(kind):
-                # Not for ever: an API that cannot be listed must not keep the others from being followed.
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(reflector.synced.wait(), _LIST_SECONDS)
+            reflectors = self._reflect(kind)
+            # Not for ever: an API that cannot be listed must not keep the others from being followed.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LIST_SECONDS):
+                    await asyncio.gather(*(reflector.synced.wait() for reflector in reflectors))
         self._served = served
         log.info("watching models and %d kinds of children", len(served))
         for key in self._store.primary_keys():
@@ -171,8 +178,18 @@ class _Ours:
     def list(self) -> AsyncIterator[Chunk]:
         return self.kube.list_chunks(self.kind, self.namespace, labels=_OURS)
 
-    def watch(self, version: int) -> AsyncGenerator[Sequence[bytes], None]:
-        return self.kube.watch(self.kind, self.namespace, version, labels=_OURS)
+    async def watch(self, version: int) -> AsyncGenerator[Sequence[bytes], None]:
+        if version == sys.maxsize:
+            await asyncio.sleep(_UNSERVED_SECONDS)
+            raise Expired("the cluster did not serve them")
+        try:
+            async with aclosing(self.kube.watch(self.kind, self.namespace, version, labels=_OURS)) as batches:
+                async for lines in batches:
+                    yield lines
+        except ApiError as error:
+            if error.status in (404, 410):
+                raise Expired(error.message) from error
+            raise
 
 
 @dataclass(frozen=True)

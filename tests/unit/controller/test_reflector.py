@@ -119,14 +119,19 @@ def test_a_watch_that_ends_goes_on_from_the_last_version_even_of_a_bookmark() ->
     [
         [[line("ERROR", {"kind": "Status", "code": 410, "message": "too old resource version"})]],
         Expired("the objects are listed again"),
-        OSError("connection reset"),
     ],
-    ids=["an error event", "expired", "an outage"],
+    ids=["an error event", "expired"],
 )
 def test_a_watch_that_cannot_go_on_begins_with_a_list(watch: Any) -> None:
     script = Script([LISTED, [Chunk([thing("b", 4)], 12)]], [watch])
     seen = reflect(script, 5).seen
     assert seen[3:] == [("put", "b", False), ("keep", ["uid-b"], 12)]
+
+
+def test_a_watch_that_breaks_goes_on_where_it_was() -> None:
+    script = Script([LISTED], [OSError("connection reset"), [[line("ADDED", thing("c", 41))]]])
+    assert reflect(script, 4).seen[3:] == [("put", "c", True)]
+    assert script.watched_from[:2] == [5, 5]
 
 
 def test_everything_is_listed_again_from_time_to_time() -> None:

@@ -109,9 +109,18 @@ def test_a_deleted_object_is_work_and_forgotten() -> None:
 
 def test_a_late_list_does_not_bring_back_what_was_deleted() -> None:
     objects = store()
-    objects.put(thing("Service", "child", parent="parent"))
-    objects.remove(thing("Service", "child", parent="parent"))
+    objects.put(thing("Service", "child", version=1, parent="parent"))
+    objects.remove(thing("Service", "child", version=6, parent="parent"))
     assert objects.put(thing("Service", "child", version=5, parent="parent")) is None
+    assert child_names(objects) == set()
+
+
+def test_an_object_that_left_the_selector_is_back_with_its_next_version() -> None:
+    objects = store()
+    objects.put(thing("Service", "child", version=1, parent="parent"))
+    objects.remove(thing("Service", "child", version=6, parent="parent"))
+    assert objects.put(thing("Service", "child", version=7, parent="parent")) == PARENT
+    assert child_names(objects) == {"child"}
 
 
 def test_deleting_an_old_object_leaves_the_new_one_of_its_name() -> None:

@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -14,6 +14,9 @@ from sirocco_operator.controller.backoff import Backoff
 from sirocco_operator.controller.store import Manifest
 
 log = logging.getLogger(__name__)
+
+# A watch that ends sooner is followed by a pause: the server may be ending.
+_SHORTEST_SECONDS: Final = 0.5
 
 
 class Expired(Exception):  # noqa: N818 -- the API's word
@@ -70,11 +73,11 @@ class Reflector:
         self._relist_seconds = relist_seconds
         self._listing = listing
         self._backoff = Backoff(first=0.5)
+        self._failures = 0
         self.synced = asyncio.Event()
 
     async def run(self) -> None:
         """List and watch until cancelled; an outage is waited out."""
-        failures = 0
         while True:
             try:
                 async with self._listing:
@@ -82,15 +85,16 @@ class Reflector:
                 self.synced.set()
                 # At random distances: replicas that started together must not list together.
                 async with asyncio.timeout(self._relist_seconds * random.uniform(0.8, 1.2)):  # noqa: S311
-                    while True:
-                        version = await self._watch(version)
-                        failures = 0
-            except (TimeoutError, Expired):
-                failures = 0
+                    await self._watch(version)
+            except TimeoutError:
+                continue
+            except Expired as reason:
+                log.info("%s are listed again: %s", self._name, reason)
+                # A server that says so each time must not be asked without a pause.
+                await asyncio.sleep(self._backoff.delay(1))
             except Exception as error:
-                failures += 1
-                log.warning("the watch of %s failed, it is begun again: %s", self._name, error)
-                await asyncio.sleep(self._backoff.delay(failures))
+                log.warning("%s cannot be listed, will be tried again: %s", self._name, error)
+                await self._pause()
 
     async def _list(self) -> int:
         present: set[str] = set()
@@ -105,13 +109,28 @@ class Reflector:
         self._sink.keep(present, version)
         return version
 
-    async def _watch(self, version: int) -> int:
-        """Take in events until the watch ends; the last version seen."""
-        async with aclosing(self._source.watch(version)) as batches:
-            async for lines in batches:
-                for line in lines:
-                    version = self._take(line)
-        return version
+    async def _watch(self, version: int) -> None:
+        """Take in events without an end: a watch that ends or breaks goes on where it was. Raises Expired."""
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                async with aclosing(self._source.watch(version)) as batches:
+                    async for lines in batches:
+                        self._failures = 0
+                        for line in lines:
+                            version = self._take(line)
+            except Expired:
+                raise
+            except Exception as error:
+                log.warning("the watch of %s broke, it goes on: %s", self._name, error)
+                await self._pause()
+            if loop.time() - began < _SHORTEST_SECONDS:
+                await asyncio.sleep(_SHORTEST_SECONDS)
+
+    async def _pause(self) -> None:
+        self._failures += 1
+        await asyncio.sleep(self._backoff.delay(self._failures))
 
     def _take(self, line: bytes) -> int:
         event = orjson.loads(line)

@@ -89,8 +89,9 @@ class Store:
         self._observed = {primary_kind, pod_kind, *observed}
         self._entries: dict[Identity, _Entry] = {}
         self._belongings: dict[Key, set[Identity]] = {}
-        # Uids of what was deleted: a list that began before must not bring them back. Uids never return.
-        self._deleted: dict[str, None] = {}
+        # Uids of what was deleted, and when: a list that began before must not bring them back. A newer
+        # version may: to a watch with a selector, an object is deleted while it lacks the label.
+        self._deleted: dict[str, int] = {}
 
     def put(self, manifest: Manifest, text: bytes = b"") -> Key | None:
         """Take in a version of an object; the key to work on when it is news, else None.
@@ -102,7 +103,7 @@ class Store:
         metadata = manifest["metadata"]
         which, version, uid = identity(manifest), int(metadata["resourceVersion"]), str(metadata["uid"])
         known = self._entries.get(which)
-        if uid in self._deleted or (known is not None and known.version >= version):
+        if version <= self._deleted.get(uid, -1) or (known is not None and known.version >= version):
             return None
         owner = self._key(which, manifest)
         if known is not None and known.owner is not None and known.owner != owner:
@@ -120,7 +121,7 @@ class Store:
     def remove(self, manifest: Manifest) -> Key | None:
         """Forget a deleted object; the key to work on, None when it was not known."""
         uid = str(manifest["metadata"]["uid"])
-        self._bury(uid)
+        self._bury(uid, int(manifest["metadata"]["resourceVersion"]))
         known = self._entries.get(which := identity(manifest))
         return self._drop(which) if known is not None and known.uid == uid else None
 
@@ -138,7 +139,7 @@ class Store:
             and (not namespaces or which.namespace in namespaces)
         ]
         for which in gone:
-            self._bury(self._entries[which].uid)
+            self._bury(self._entries[which].uid, self._entries[which].version)
         return [key for which in gone if (key := self._drop(which)) is not None]
 
     def read(self, which: Identity) -> dict[str, Any] | None:
@@ -188,7 +189,7 @@ class Store:
             if not belongings:
                 del self._belongings[owner]
 
-    def _bury(self, uid: str) -> None:
-        self._deleted[uid] = None
+    def _bury(self, uid: str, version: int) -> None:
+        self._deleted[uid] = max(version, self._deleted.pop(uid, version))
         while len(self._deleted) > 10_000:
             del self._deleted[next(iter(self._deleted))]

@@ -115,13 +115,14 @@ class Kube:
             async for batch in lines:
                 yield batch
 
-    async def create(self, kind: Kind, manifest: Manifest) -> dict[str, Any] | None:
+    async def create(self, kind: Kind, manifest: Manifest, *, dry_run: bool = False) -> dict[str, Any] | None:
         """Make an object and return it; None when there is one of its name, which is left as it is."""
+        query = {"fieldManager": FIELD_MANAGER, **({"dryRun": "All"} if dry_run else {})}
         try:
             return await self._call(
                 "POST",
                 path_of(kind, manifest["metadata"]["namespace"]),
-                query={"fieldManager": FIELD_MANAGER},
+                query=query,
                 body=manifest,
                 kind=kind,
                 verb="create",
@@ -156,11 +157,12 @@ class Kube:
     async def set_managed_fields(
         self, kind: Kind, live: Manifest, entries: Sequence[Mapping[str, Any]]
     ) -> dict[str, Any]:
-        """Replace an object's managedFields; raises ApiError 409 or 422 when it has changed since `live`."""
+        """Replace an object's managedFields; raises ApiError 409 when it has changed since `live`."""
         metadata = live["metadata"]
         steps = [
-            {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
             {"op": "replace", "path": "/metadata/managedFields", "value": list(entries)},
+            # Another version than the stored one is a conflict.
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
         ]
         return await self._patch(kind, metadata, steps, "application/json-patch+json")
 

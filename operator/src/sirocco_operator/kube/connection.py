@@ -17,6 +17,8 @@ from sirocco_operator.kube.errors import ApiError, api_error
 
 _ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError)
 _SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+# A watch has a bookmark about every minute: one that says nothing for so long is dead.
+_SILENCE_SECONDS: Final = 90.0
 # A line of a watch is an object, of 3 MiB at the most.
 _READ_BUFFER: Final = 2**21
 
@@ -59,7 +61,8 @@ class Connection:
             await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         api = client.ApiClient(configuration)
         http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=api.rest_client.ssl_context),
+            # Each watch holds a connection; a bound would keep writes and the lease waiting for them.
+            connector=aiohttp.TCPConnector(ssl=api.rest_client.ssl_context, limit=0),
             headers={"Accept": "application/json", "User-Agent": user_agent},
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=configuration.proxy or _proxy_of(configuration.host),
@@ -119,7 +122,7 @@ class Connection:
         """The lines of an answer as they come, those that arrive together in one batch; raises ApiError."""
         status = 0
         try:
-            response = await self._request("GET", path, query, seconds)
+            response = await self._request("GET", path, query, seconds, silence=_SILENCE_SECONDS)
             status = response.status
             async with response:
                 if status >= 400:
@@ -142,6 +145,7 @@ class Connection:
         seconds: float,
         body: Body | None = None,
         content_type: str = "application/json",
+        silence: float | None = None,
     ) -> aiohttp.ClientResponse:
         url = f"{self._api.configuration.host}{path}"
         if query:
@@ -151,7 +155,7 @@ class Connection:
             URL(url, encoded=True),
             headers={"Content-Type": content_type, **await self._authorization()},
             data=None if body is None else orjson.dumps(body),
-            timeout=aiohttp.ClientTimeout(total=seconds),
+            timeout=aiohttp.ClientTimeout(total=seconds, sock_read=silence),
             server_hostname=self._api.configuration.tls_server_name,
         )
 
@@ -165,7 +169,7 @@ def _proxy_of(server: str) -> str | None:
     """The proxy that the environment names for the API server."""
     parts = urlsplit(server)
     proxy = getproxies().get(parts.scheme)
-    return proxy if proxy and not proxy_bypass(parts.netloc) else None
+    return proxy if proxy and not proxy_bypass(parts.hostname or "") else None
 
 
 def _unreachable(error: Exception) -> ApiError:

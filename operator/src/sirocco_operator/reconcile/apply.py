@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sirocco_operator.controller.store import Manifest, controller_uid
@@ -17,6 +18,15 @@ log = logging.getLogger(__name__)
 
 # What the API server answers to a write that its rules, a quota or a webhook do not allow.
 _REFUSALS: Final = (400, 403, 409, 422)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A child as it is after a pass: whether it was created, and whether it is as wanted already."""
+
+    child: Manifest
+    created: bool = False
+    as_wanted: bool = True
 
 
 class Refused(Exception):  # noqa: N818 -- an answer, not a fault of the program
@@ -52,7 +62,7 @@ class Applier:
         owner_uid: str,
         known: Manifest | None,
         fit: Callable[[Manifest, Manifest], Manifest] | None = None,
-    ) -> Manifest:
+    ) -> Written:
         """Make the child as wanted and return it as it is then.
 
         `known` is the child as the store has it; `fit` gets what is wanted and what is there, and returns
@@ -63,7 +73,9 @@ class Applier:
         if live is None:
             created = await self._create(kind, wanted)
             if created is not None:
-                return created
+                # A webhook may have changed it, an older CRD may have dropped a field of it.
+                as_wanted = difference(wanted, created, FIELD_MANAGER) is None
+                return Written(created, created=True, as_wanted=as_wanted)
             live = await self._read(kind, wanted, owner_uid)
         if live["metadata"].get("deletionTimestamp"):
             raise Retry(
@@ -73,9 +85,9 @@ class Applier:
             wanted = fit(wanted, live)
         path = difference(wanted, live, FIELD_MANAGER)
         if path is None or self._settled.get(live["metadata"]["uid"]) == _digest(wanted):
-            return live
+            return Written(live)
         log.info("%s %s/%s is applied: %s differs", kind.kind, *_names(wanted), path)
-        return await self._update(kind, wanted, live)
+        return Written(await self._update(kind, wanted, live))
 
     async def create_once(self, kind: Kind, manifest: Manifest) -> bool:
         """Make an object that is never written again; False when there is one of its name.
@@ -89,12 +101,17 @@ class Applier:
             raise _refused(error, kind, name) from error
 
     async def _create(self, kind: Kind, wanted: Manifest) -> dict[str, Any] | None:
-        if kind == DEPLOYMENT and _image_volumes(wanted):
-            await self._try_image_volumes(kind, wanted)
         _, name = _names(wanted)
         try:
+            if kind == DEPLOYMENT and _image_volumes(wanted):
+                tried = await self._kube.create(kind, wanted, dry_run=True)
+                if tried is None:
+                    return None
+                _require_image_volumes(kind, wanted, tried)
             return await self._kube.create(kind, wanted)
         except ApiError as error:
+            if _drops_image_volumes(error):
+                raise _unsupported(kind, name) from error
             raise _refused(error, kind, name) from error
 
     async def _read(self, kind: Kind, wanted: Manifest, owner_uid: str) -> dict[str, Any]:
@@ -112,11 +129,16 @@ class Applier:
         uid = live["metadata"]["uid"]
         live = await self._own_by_apply(kind, live)
         pinned = {**wanted, "metadata": {**wanted["metadata"], "uid": uid}}
-        if kind == DEPLOYMENT and _image_volumes(wanted) - _image_volumes(live):
-            await self._try_image_volumes(kind, pinned)
+        if "resourceVersion" in pinned["metadata"]:
+            pinned["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
         try:
+            if kind == DEPLOYMENT and _image_volumes(wanted) - _image_volumes(live):
+                tried = await self._kube.apply(kind, pinned, force=True, dry_run=True)
+                _require_image_volumes(kind, wanted, tried)
             applied = await self._kube.apply(kind, pinned, force=True)
         except ApiError as error:
+            if _drops_image_volumes(error):
+                raise _unsupported(kind, wanted["metadata"]["name"]) from error
             if error.status == 409:
                 # The uid or the version is another: the child is not what the store last saw.
                 raise Retry(f"{kind.kind} {wanted['metadata']['name']} was changed meanwhile") from error
@@ -138,7 +160,7 @@ class Applier:
         try:
             return await self._kube.set_managed_fields(kind, live, entries)
         except ApiError as error:
-            if error.status in (409, 422):
+            if error.status in (404, 409):
                 raise Retry(f"{kind.kind} {namespace}/{name} was changed meanwhile", 0.1) from error
             raise _refused(error, kind, name) from error
 
@@ -164,19 +186,6 @@ class Applier:
             raise _refused(second, kind, name) from second
         return applied
 
-    async def _try_image_volumes(self, kind: Kind, wanted: Manifest) -> None:
-        _, name = _names(wanted)
-        unsupported = Refusal(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED, kind.kind, name)
-        try:
-            tried = await self._kube.apply(kind, wanted, force="uid" in wanted["metadata"], dry_run=True)
-        except ApiError as error:
-            # An API server without the feature drops the source, and then misses one.
-            if error.status == 422 and "must specify a volume type" in error.message:
-                raise Refused(unsupported) from error
-            raise _refused(error, kind, name) from error
-        if _image_volumes(wanted) - _image_volumes(tried):
-            raise Refused(unsupported)
-
 
 def _names(manifest: Manifest) -> tuple[str, str]:
     return manifest["metadata"]["namespace"], manifest["metadata"]["name"]
@@ -196,6 +205,21 @@ def _image_volumes(deployment: Manifest) -> set[str]:
     return {volume["name"] for volume in template.get("volumes") or () if volume.get("image")}
 
 
+def _require_image_volumes(kind: Kind, wanted: Manifest, tried: Manifest) -> None:
+    """Raises Refused when the API server has left out image volumes that are wanted."""
+    if _image_volumes(wanted) - _image_volumes(tried):
+        raise _unsupported(kind, wanted["metadata"]["name"])
+
+
+def _drops_image_volumes(error: ApiError) -> bool:
+    # An API server without the feature drops the source, and then misses one.
+    return error.status == 422 and "must specify a volume type" in error.message
+
+
+def _unsupported(kind: Kind, name: str) -> Refused:
+    return Refused(Refusal(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED, kind.kind, name))
+
+
 def _is_immutable(error: ApiError) -> bool:
     return "immutable" in error.message or "may not change once set" in error.message
 
@@ -205,6 +229,9 @@ def _refused(error: ApiError, kind: Kind, name: str) -> Exception:
         return Unserved(f"{kind.kind} {name}: {error.message}")
     if error.status not in _REFUSALS and "webhook" not in error.message:
         return error
+    if error.status == 409:
+        # Another was faster: also a quota, which several count at a time.
+        return Retry(f"{kind.kind} {name}: {error.message}")
     if error.status == 403 and "being terminated" in error.message:
         return Retry(f"{kind.kind} {name}: {error.message}", 5)
     return Refused(Refusal(RefusalCause.REJECTED, kind.kind, name, error.message))

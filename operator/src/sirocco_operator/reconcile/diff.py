@@ -91,6 +91,9 @@ class _Comparison:
                     return f"{path}.{name}"
                 continue
             if name not in names:
+                if not self.applied and value in (False, 0) and live.get(name) is None:
+                    # The API server leaves out false and 0 where they are the default, and owns nothing then.
+                    continue
                 return f"{path}.{name}"
             differs = self.compare(
                 value,

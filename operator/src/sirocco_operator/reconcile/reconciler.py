@@ -10,7 +10,15 @@ from typing import Any, Final
 from sirocco_operator.api.parse import InvalidResource, parse
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.build import build_children
-from sirocco_operator.controller.store import Identity, Key, Manifest, Store, content_of, identity
+from sirocco_operator.controller.store import (
+    Identity,
+    Key,
+    Manifest,
+    Store,
+    content_of,
+    controller_uid,
+    identity,
+)
 from sirocco_operator.controller.worker import Done, Retry
 from sirocco_operator.kube.client import FIELD_MANAGER, Kube
 from sirocco_operator.kube.errors import ApiError
@@ -22,7 +30,7 @@ from sirocco_operator.kube.kinds import (
     MODEL,
     Kind,
 )
-from sirocco_operator.reconcile.apply import Applier, Refused, Unserved
+from sirocco_operator.reconcile.apply import Applier, Refused, Unserved, Written
 from sirocco_operator.reconcile.handover import hand_over
 from sirocco_operator.reconcile.internal_secret import InternalSecrets
 from sirocco_operator.reconcile.master_secret import MasterSecret
@@ -39,6 +47,8 @@ log = logging.getLogger(__name__)
 REFUSED_SECONDS: Final = 5.0
 # How long the first status of a model may wait for the first events of its children.
 FIRST_STATUS_SECONDS: Final = 0.2
+# When a child that the API server made otherwise than asked is looked at again.
+UNLIKE_SECONDS: Final = 0.1
 
 _KINDS: Final = {kind.full_name: kind for kind in CHILD_KINDS}
 _AUTOSCALERS: Final = {kind.full_name for kind in AUTOSCALER_KINDS}
@@ -58,6 +68,14 @@ class _Request:
     uid: str
     generation: int
     available: frozenset[Kind]
+
+
+@dataclass(frozen=True)
+class _Convergence:
+    """What became of the children: whether one was created, and in how many seconds to look again."""
+
+    created: bool = False
+    again_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -118,14 +136,15 @@ class Reconciler:
             status = invalid(raw["metadata"], str(error), previous, utc_now())
             self._report(key, figures(status, Observed(pods=self._store.pods(key))))
             return Done(0 if await self._write_status(key, raw, previous, status) else None)
-        keys_after: float | None = None
+        keys_after = children_after = None
         try:
             # Before the children: pods that mount it wait for it.
             keys_after = await self._internal_secrets.ensure(key, model)
-            created = await self._converge(key, model)
-            if created and not previous:
+            convergence = await self._converge(key, model)
+            if convergence.created and not previous:
                 # Events of what was just made are on their way: the first status then tells of them, too.
                 return Done(FIRST_STATUS_SECONDS)
+            children_after = convergence.again_after
             refusals: Sequence[Refusal] = ()
         except Refused as refused:
             refusals = [refused.refusal]
@@ -148,13 +167,14 @@ class Reconciler:
             0 if overtaken else None,
             around.again_after,
             keys_after,
+            children_after,
             REFUSED_SECONDS if refusals else None,
             self._scaling.again_after(status),
         ]
         return Done(min((each for each in again if each is not None), default=None))
 
-    async def _converge(self, key: Key, model: InferenceModel) -> bool:
-        """Bring the children to what is wanted; whether one was created. Raises Refused.
+    async def _converge(self, key: Key, model: InferenceModel) -> _Convergence:
+        """Bring the children to what is wanted; raises Refused.
 
         Children are written in the order in which they need each other: after a refusal nothing more is.
         """
@@ -165,53 +185,63 @@ class Reconciler:
         verified = before.contents if before is not None and before.request == request else None
         if verified == known:
             self._converged[key] = _Converged(request, known)
-            return False
+            return _Convergence()
         wanted = {
             identity(manifest): manifest
             for manifest in build_children(model, self._settings, request.available)
         }
         # First, so that two autoscalers never pull at one Deployment, nor one at a fixed count.
         unwanted = [which for which in known if which not in wanted]
-        await self._prune([which for which in unwanted if which.kind in _AUTOSCALERS])
+        await self._prune([which for which in unwanted if which.kind in _AUTOSCALERS], uid)
         contents: dict[Identity, int] = {}
         created: list[str] = []
+        again_after: float | None = None
         for which, manifest in wanted.items():
             content = known.get(which)
-            if content is None or content != (verified or {}).get(which):
-                content = await self._converge_child(key, model, which, manifest)
-                if which not in known and content is not None:
-                    created.append(_KINDS[which.kind].kind)
-            if content is not None:
+            if content is not None and content == (verified or {}).get(which):
                 contents[which] = content
+                continue
+            kind = _KINDS[which.kind]
+            try:
+                written = await self._converge_child(key, model, which, manifest)
+            except Unserved as reason:
+                # As in a cluster without it; discovery will tell, too.
+                log.info("%s: left out, its API goes away: %s", key, reason)
+                again_after = self._settings.discovery_seconds
+                continue
+            if written.created:
+                created.append(kind.kind)
+            if written.as_wanted:
+                contents[which] = content_of(written.child)
+            else:
+                again_after = UNLIKE_SECONDS
         if created:
             log.info("%s: created %s", key, ", ".join(created))
-        await self._prune([which for which in unwanted if which.kind not in _AUTOSCALERS])
-        self._converged[key] = _Converged(request, contents)
-        return bool(created)
+        await self._prune([which for which in unwanted if which.kind not in _AUTOSCALERS], uid)
+        if again_after is None:
+            self._converged[key] = _Converged(request, contents)
+        return _Convergence(bool(created), again_after)
 
     async def _converge_child(
         self, key: Key, model: InferenceModel, which: Identity, manifest: Manifest
-    ) -> int | None:
-        """Bring one child to what is wanted; its content then, None where the cluster gives up its API."""
+    ) -> Written:
+        """Bring one child to what is wanted; raises Refused and Unserved."""
         kind, fit = _KINDS[which.kind], None
         if kind == DEPLOYMENT and model.spec.autoscaling is not None:
             fit = partial(hand_over, autoscaling=model.spec.autoscaling, manager=FIELD_MANAGER)
         uid = model.metadata.uid
         known = self._store.read(which) if which in self._store.children(key, uid) else None
-        try:
-            child = await self._applier.converge(kind, manifest, uid, known, fit)
-        except Unserved as reason:
-            # As in a cluster without it; discovery will tell, too.
-            log.info("%s: left out, its API goes away: %s", key, reason)
-            return None
-        self._store.put(child)
-        return content_of(child)
+        written = await self._applier.converge(kind, manifest, uid, known, fit)
+        self._store.put(written.child)
+        return written
 
-    async def _prune(self, unwanted: Sequence[Identity]) -> None:
+    async def _prune(self, unwanted: Sequence[Identity], owner_uid: str) -> None:
         available = self._available()
         for which in unwanted:
             kind, child = _KINDS[which.kind], self._store.read(which)
-            if child is None or (kind.optional and kind not in available):
+            if child is None or controller_uid(child) != owner_uid:
+                continue
+            if kind.optional and kind not in available:
                 continue
             metadata = child["metadata"]
             if metadata.get("deletionTimestamp"):
