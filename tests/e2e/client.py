@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -118,8 +119,15 @@ class Client:
             assert line, f"the load did not start: {process.communicate()[1]}"
             load.take(line)
             yield load
-            output, errors = process.communicate(timeout=300)
-            assert output, f"the load did not end well: {errors}"
+            assert process.stdin
+            assert process.stderr
+            process.stdin.close()
+            late = threading.Timer(300, process.kill)
+            late.start()
+            # Through the same buffer as the first line: `communicate` would read past what is in it.
+            output = process.stdout.read()
+            late.cancel()
+            assert output, f"the load ended with {process.wait()}: {process.stderr.read()}"
             load.take(output.splitlines()[-1])
         finally:
             process.kill()

@@ -82,6 +82,7 @@ class Watches:
                 if await self._discover() and not self.synced.is_set():
                     await asyncio.gather(*(reflector.synced.wait() for reflector in first))
                     self.synced.set()
+                    self._log_kinds()
                 await self._pause()
         finally:
             for kind in list(self._tasks):
@@ -126,9 +127,12 @@ class Watches:
                 async with asyncio.timeout(_LIST_SECONDS):
                     await asyncio.gather(*(reflector.synced.wait() for reflector in reflectors))
         self._served = served
-        log.info("watching models and %d kinds of children", len(served))
+        self._log_kinds()
         for key in self._store.primary_keys():
             self._queue.add(key)
+
+    def _log_kinds(self) -> None:
+        log.info("watching models and %d kinds of children", len(self._served))
 
     def _reflect(self, kind: Kind) -> list[Reflector]:
         reflectors = []

@@ -110,6 +110,8 @@ class Load:
             await asyncio.wait([reading], timeout=self.options.limit)
             self.stopping.set()
         self.report("ended")
+        # What a process writes right before its end can be lost on its way through the container runtime.
+        await asyncio.sleep(1)
 
     def report(self, event: str) -> None:
         """Write one line."""
