@@ -40,8 +40,6 @@ def scaling_operator(cluster: ControlPlane, operator: OperatorProcess) -> Iterat
     ):
         wait_available(cluster.client)
         yield process
-    # As in `operators`.
-    cluster.restart_controller_manager()
     operator.start()
 
 
