@@ -71,8 +71,6 @@ def operators(
         stack.enter_context(second)
         wait_available(cluster.client)
         yield first, second
-    # Namespaces that were deleted while their API did not answer hang until the controllers ask again.
-    cluster.restart_controller_manager()
     operator.start()
 
 

@@ -151,12 +151,9 @@ class ControlPlane:
         self._start_api_server()
         self.wait_ready()
         if self._controllers:
-            self.restart_controller_manager()
-
-    def restart_controller_manager(self) -> None:
-        """Kill it and start it again: after an outage it backs off for minutes, and tests would wait."""
-        kill_group(self._processes.pop("kube-controller-manager"))
-        self._start_controller_manager()
+            # Its watches back off for up to a minute after an outage, and the next test would wait for that.
+            kill_group(self._processes.pop("kube-controller-manager"))
+            self._start_controller_manager()
 
     def writes(self, offset: int, namespace: str = "") -> list[str]:
         """The operator's writes since an offset of the audit log: verb and URL; not the Lease's, nor reviews.
