@@ -22,6 +22,17 @@ def leaving(client: Client) -> list[str]:
     return [f"{each['namespace']}/{each['name']}" for each in models if each["namespace"] in terminating]
 
 
+def stuck(client: Client) -> str:
+    """What keeps the namespaces of these models."""
+    conditions = {
+        f"{each['type']}: {each['message']}"
+        for namespace in client.objects("Namespace", None)
+        for each in namespace["status"].get("conditions") or ()
+        if each["status"] == "True"
+    }
+    return f"{leaving(client)} to be gone; their namespaces say {sorted(conditions)}"
+
+
 def passes(operator: OperatorProcess) -> float:
     return operator.metric("sirocco_operator_reconciles_total")
 
@@ -88,7 +99,7 @@ def test_an_idle_cluster_sees_no_write_but_the_leases(
 ) -> None:
     client.create(model(namespace))
     wait_status(client, namespace)
-    eventually(lambda: not leaving(client), DEADLINE, lambda: f"{leaving(client)} to be gone", 0.5)
+    eventually(lambda: not leaving(client), DEADLINE, lambda: stuck(client), 0.5)
     offset = cluster.wait_quiet()
     renewals = operator.metric("sirocco_operator_api_calls_total", verb="update", kind="Lease")
     # Time itself is what is tested here: the lease's renewals are its clock.
