@@ -58,9 +58,8 @@ class Watches:
         self._store = store
         self._queue = queue
         self._settings = settings
-        namespaces = settings.namespaces or (None,)
-        self._models = [_Models(kube, MODEL, namespace) for namespace in namespaces]
-        self._others = [_Ours(kube, kind, each) for kind in (*CHILD_KINDS, POD) for each in namespaces]
+        self._namespaces: Sequence[str | None] = settings.namespaces or (None,)
+        self._models = [_Models(kube, namespace) for namespace in self._namespaces]
         self._model_watch: ModelWatch | None = None
         # The reflectors' tasks, and the child kinds that they cover.
         self._tasks: dict[Kind, list[asyncio.Task[None]]] = {}
@@ -136,10 +135,9 @@ class Watches:
 
     def _reflect(self, kind: Kind) -> list[Reflector]:
         reflectors = []
-        sources: Sequence[_Models | _Ours] = (*self._models, *self._others)
+        ours = [_Ours(self._kube, kind, namespace) for namespace in self._namespaces]
+        sources: Sequence[_Models | _Ours] = self._models if kind == MODEL else ours
         for source in sources:
-            if source.kind != kind:
-                continue
             sink = StoreSink(self._store, self._queue, kind, source.namespace)
             name = f"{kind.plural} in {source.namespace}" if source.namespace else kind.plural
             seconds = self._settings.resync_seconds * (1 if kind == MODEL else _SELDOM)
@@ -201,12 +199,11 @@ class _Models:
     """The models. kopf watches them, so that here they are only listed."""
 
     kube: Kube
-    kind: Kind
     namespace: str | None
     relist: asyncio.Event = field(default_factory=asyncio.Event)
 
     def list(self) -> AsyncIterator[Chunk]:
-        return self.kube.list_chunks(self.kind, self.namespace)
+        return self.kube.list_chunks(MODEL, self.namespace)
 
     async def watch(self, version: int) -> AsyncGenerator[Sequence[bytes], None]:
         await self.relist.wait()
