@@ -4,8 +4,9 @@ Every limit is a limit of one pod. Null means no limit, or off.
 """
 
 import json
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from sirocco_serving.errors.startup_error import StartupError
+
+logger = logging.getLogger("vllm.sirocco")
 
 PATH_VARIABLE = "SIROCCO_SERVING_CONFIG"
 # One day and one tebibyte: a larger number is a slip.
@@ -157,22 +160,51 @@ class Settings(_Section):
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Reads the file that SIROCCO_SERVING_CONFIG names, and returns the defaults without that variable.
 
-    Raises StartupError with the file and each wrong field when the file is missing or wrong.
+    Settings that this version does not know are ignored and logged: an operator of another version writes
+    the file. Raises StartupError with the file and each wrong field when the file is missing or wrong.
     """
     path = environment.get(PATH_VARIABLE)
-    if path is None:
-        return Settings()
+    return Settings() if path is None else settings_of(Path(path), ignore_unknown=True)
+
+
+def settings_of(path: Path, *, ignore_unknown: bool = False) -> Settings:
+    """Reads a file. Raises StartupError with the file and each wrong field, unknown ones unless ignored."""
     try:
-        return Settings.model_validate_json(Path(path).read_bytes())
+        text = path.read_bytes()
+        try:
+            return Settings.model_validate_json(text)
+        except ValidationError as error:
+            unknown = [problem["loc"] for problem in error.errors() if problem["type"] == "extra_forbidden"]
+            if not unknown or not ignore_unknown:
+                raise
+        found = Settings.model_validate_json(_without(text, unknown))
     except OSError as error:
         raise StartupError("config", f"cannot read {path} (from {PATH_VARIABLE}): {error.strerror}") from None
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc']) or 'the file'}: {problem['msg']}"
+            f"{_dotted(problem['loc']) or 'the file'}: {problem['msg']}"
             for problem in error.errors(include_url=False, include_input=False)
         )
         allowed = json.dumps(Settings().model_dump())
         raise StartupError("config", f"{path} is not valid: {problems}. The defaults are {allowed}") from None
+    names = ", ".join(_dotted(each) for each in unknown)
+    logger.warning("%s has settings that this image does not know, they are ignored: %s", path, names)
+    return found
+
+
+def _dotted(location: Iterable[int | str]) -> str:
+    return ".".join(str(part) for part in location)
+
+
+def _without(text: bytes, unknown: Iterable[tuple[int | str, ...]]) -> str:
+    """The JSON text without the fields at these locations."""
+    whole = json.loads(text)
+    for location in unknown:
+        section = whole
+        for part in location[:-1]:
+            section = section[part]
+        del section[location[-1]]
+    return json.dumps(whole)
 
 
 @cache

@@ -1,11 +1,12 @@
 """Settings are read once, and a wrong file is reported before anything is loaded."""
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
 
-from sirocco_serving.config import PATH_VARIABLE, read_settings
+from sirocco_serving.config import PATH_VARIABLE, read_settings, settings_of
 from tests.unit.serving_json import DEFAULTS
 
 
@@ -36,7 +37,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ('{"drain": {"settle": 6}}', "drain.settle: Extra inputs are not permitted"),
         ('{"drain": {"settle_seconds": "6"}}', "drain.settle_seconds: Input should be a valid number"),
         (
             '{"drain": {"timeout_seconds": -1}}',
@@ -84,3 +84,42 @@ def test_the_whole_file_is_understood(tmp_path: Path) -> None:
     path = tmp_path / "serving.json"
     path.write_text(json.dumps(content))
     assert json.loads(read_settings({PATH_VARIABLE: str(path)}).model_dump_json()) == content
+
+
+# As an operator of a later version writes them: a section, a setting, and one inside a list.
+NEWER = {
+    "speculation": {"tokens": 4},
+    "drain": {"settle_seconds": 3, "hurry": True},
+    "access": {"denied_patterns": [{"name": "cards", "pattern": "[0-9]{16}", "answer": "no"}]},
+}
+
+
+def test_settings_of_a_newer_operator_are_ignored_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "serving.json"
+    path.write_text(json.dumps(NEWER))
+    with caplog.at_level(logging.WARNING, logger="vllm.sirocco"):
+        settings = read_settings({PATH_VARIABLE: str(path)})
+    assert (settings.drain.settle_seconds, settings.drain.timeout_seconds) == (3, 600)
+    assert [rule.name for rule in settings.access.denied_patterns] == ["cards"]
+    (message,) = caplog.messages
+    assert message == (
+        f"{path} has settings that this image does not know, they are ignored: "
+        "drain.hurry, access.denied_patterns.0.answer, speculation"
+    )
+
+
+def test_a_known_setting_is_checked_beside_an_unknown_one(tmp_path: Path) -> None:
+    path = tmp_path / "serving.json"
+    path.write_text('{"speculation": {}, "drain": {"settle_seconds": -1}}')
+    line = settings_error(path)
+    assert "drain.settle_seconds: Input should be greater than or equal to 0" in line
+    assert "speculation" not in line
+
+
+def test_a_file_of_a_persons_own_must_have_no_unknown_setting(tmp_path: Path) -> None:
+    path = tmp_path / "serving.json"
+    path.write_text('{"drain": {"settle": 6}}')
+    with pytest.raises(SystemExit, match=r"drain\.settle: Extra inputs are not permitted"):
+        settings_of(path)

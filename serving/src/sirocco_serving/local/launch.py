@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from sirocco_serving.config import PATH_VARIABLE, Settings, TracingSettings, read_settings
+from sirocco_serving.config import PATH_VARIABLE, Settings, TracingSettings, settings_of
 from sirocco_serving.download.failure import DownloadError
 from sirocco_serving.download.volume import Place
 
@@ -155,14 +155,14 @@ def _collector(value: str) -> str:
 
 
 def _read_file(path: Path) -> Settings:
-    """Returns the settings of a file, or the defaults without one. Raises StartupError as `read_settings`."""
+    """Returns the settings of a file, or the defaults without one. Raises StartupError as `settings_of`."""
     try:
         path.stat()
     except FileNotFoundError:
         return Settings()
     except OSError:
         pass  # Reading it raises the error.
-    return read_settings({PATH_VARIABLE: str(path)})
+    return settings_of(path)
 
 
 def complete(settings: Settings, variables: Variables) -> Settings:
