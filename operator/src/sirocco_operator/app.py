@@ -26,8 +26,8 @@ from sirocco_operator.metrics_api.pods import ReadyPods
 from sirocco_operator.metrics_api.scraper import Scraper
 from sirocco_operator.metrics_api.server import MetricsApi
 from sirocco_operator.reconcile.master_secret import MasterSecret
+from sirocco_operator.reconcile.metrics_providers import MetricsProviders
 from sirocco_operator.reconcile.reconciler import Reconciler
-from sirocco_operator.reconcile.scaling import MetricsProviders
 from sirocco_operator.reconcile.surroundings import SurroundingsReader
 from sirocco_operator.settings import Settings
 from sirocco_operator.telemetry import CONTENT_TYPE, Telemetry, log_to_stderr

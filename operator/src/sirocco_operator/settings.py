@@ -1,9 +1,18 @@
 """The operator's settings, from environment variables that start with SIROCCO_."""
 
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class AutoscalingProvider(StrEnum):
+    """Who should serve the figures that autoscaling uses."""
+
+    BUILTIN = "builtin"  # the operator
+    KEDA = "keda"  # Prometheus, through KEDA
+    EXTERNAL = "external"  # another server of custom.metrics.k8s.io
 
 
 class Settings(BaseSettings):
@@ -24,9 +33,7 @@ class Settings(BaseSettings):
     service_monitor_labels: dict[str, str] = {}
     service_monitor_interval: str = Field(default="15s", pattern=r"^[0-9]+(ms|s|m)$")
 
-    # Who serves the figures for autoscaling: the operator, Prometheus through KEDA, or another server of
-    # custom.metrics.k8s.io.
-    autoscaling_provider: Literal["builtin", "keda", "external"] = "builtin"
+    autoscaling_provider: AutoscalingProvider = AutoscalingProvider.BUILTIN
     # The Service of the operator's metrics API, in the operator's namespace.
     metrics_api_service: str = Field(default="sirocco-operator", min_length=1)
     # The metrics API's port in every replica; 0 turns it off.
@@ -49,7 +56,7 @@ class Settings(BaseSettings):
     @field_validator("keda_prometheus_url")
     @classmethod
     def _is_given_for_keda(cls, url: str, info: ValidationInfo) -> str:
-        if not url and info.data.get("autoscaling_provider") == "keda":
+        if not url and info.data.get("autoscaling_provider") is AutoscalingProvider.KEDA:
             raise ValueError(
                 "is empty, and SIROCCO_AUTOSCALING_PROVIDER=keda scales by what Prometheus knows: "
                 "give its URL, e.g. http://prometheus.monitoring.svc:9090"

@@ -130,10 +130,11 @@ def _collector(endpoint: str) -> str:
     try:
         parts = urlsplit(endpoint)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        valid = valid and not (parts.path or parts.query or parts.fragment or parts.username)
     except ValueError:
         valid = False
     if not valid:
-        raise PydanticCustomError("endpoint", "must be http://HOST[:PORT] or https://HOST[:PORT]")
+        raise PydanticCustomError("endpoint", "must be http(s)://HOST[:PORT] without a path")
     return endpoint
 
 

@@ -308,6 +308,7 @@ ACCEPTED: dict[str, Document] = {
     "an image with port, tag and digest": with_model(
         uri="oci://registry.example.com:5000/models/mistral:1@sha256:" + "0" * 64
     ),
+    "a pull request of a repository": with_model(uri="hf://org/name", revision="refs/pr/3"),
     "a pinned and gated repository": with_model(uri="hf://org/name", revision="v1.0", secretName="hub"),
     "flags of the person's own": with_args(
         "--max-logprobs",

@@ -57,7 +57,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ('{"generation": {"top_p": 0}}', "generation.top_p: Input should be greater than 0"),
         ('{"answer_cache": {"seconds": 0}}', "answer_cache.seconds: Input should be greater than 0"),
         ('{"tracing": {}}', "tracing.endpoint: Field required"),
-        ('{"tracing": {"endpoint": "collector:4317"}}', "tracing.endpoint: must be http://HOST"),
+        ('{"tracing": {"endpoint": "collector:4317"}}', "tracing.endpoint: must be http(s)://HOST"),
+        ('{"tracing": {"endpoint": "http://collector:4318/v1/traces"}}', "without a path"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_field(tmp_path: Path, content: str, problem: str) -> None:

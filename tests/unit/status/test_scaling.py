@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from sirocco_operator.settings import AutoscalingProvider
 from sirocco_operator.status.compute import compute, invalid
 from sirocco_operator.status.observed import (
     CustomMetricsServer,
     MetricsProvider,
     Observed,
-    ProviderMode,
     Scaling,
 )
 from tests.unit.status import cluster
@@ -147,7 +147,7 @@ def test_a_figure_that_failed_is_left_out() -> None:
 
 
 def test_kedas_figures_are_reported_alike() -> None:
-    keda = MetricsProvider(ProviderMode.KEDA, keda=True)
+    keda = MetricsProvider(AutoscalingProvider.KEDA, keda=True)
     external = {"type": "External", "external": {"current": {"averageValue": "13667m"}}}
     words = "5 replicas: 41 in flight, target 8 a replica"
     assert condition(hpa(5, metrics=[external]), provider=keda)[2] == words
@@ -220,7 +220,7 @@ def test_words_that_change_from_try_to_try_make_no_writes() -> None:
 
 def test_another_cause_of_the_same_reason_is_reported() -> None:
     before = status(hpa(3, active="False"), provider=MetricsProvider(service=OURS, servers=()))
-    assert "install KEDA" in condition(None, before, provider=MetricsProvider(ProviderMode.KEDA))[2]
+    assert "install KEDA" in condition(None, before, provider=MetricsProvider(AutoscalingProvider.KEDA))[2]
 
 
 def test_an_hpa_that_cannot_scale_says_why() -> None:
@@ -261,12 +261,12 @@ def test_an_hpa_that_cannot_scale_says_why() -> None:
             "whole cluster: install it for the whole cluster (watchNamespaces: [])",
         ),
         (
-            MetricsProvider(ProviderMode.EXTERNAL, servers=()),
+            MetricsProvider(AutoscalingProvider.EXTERNAL, servers=()),
             "MetricsProviderMissing",
             "nothing serves custom.metrics.k8s.io: install prometheus-adapter",
         ),
         (
-            MetricsProvider(ProviderMode.KEDA),
+            MetricsProvider(AutoscalingProvider.KEDA),
             "MetricsProviderMissing",
             "the cluster has no keda.sh/v1alpha1: install KEDA",
         ),
@@ -284,8 +284,8 @@ def test_figures_that_nobody_or_somebody_else_serves_come_with_the_fix(
 @pytest.mark.parametrize(
     "provider",
     [
-        MetricsProvider(ProviderMode.EXTERNAL, servers=(ADAPTER,)),
-        MetricsProvider(ProviderMode.EXTERNAL, namespaced=True),
+        MetricsProvider(AutoscalingProvider.EXTERNAL, servers=(ADAPTER,)),
+        MetricsProvider(AutoscalingProvider.EXTERNAL, namespaced=True),
         MetricsProvider(service=OURS),
     ],
     ids=["an adapter", "an adapter that may not be looked for", "a server that may not be looked for"],

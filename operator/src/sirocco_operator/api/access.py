@@ -1,8 +1,8 @@
 """Who may use a model, from which web pages, and with which prompts."""
 
-import re
 from typing import Annotated, Final
 
+import regex
 from pydantic import AfterValidator, Field
 
 from sirocco_operator.api.base import ApiModel
@@ -16,10 +16,10 @@ Origin = Annotated[str, Field(min_length=1, max_length=256)]
 
 def _valid_expression(pattern: str) -> str:
     try:
-        re.compile(pattern)
-    except re.error as error:
+        regex.compile(pattern)
+    except regex.error as error:
         # CEL has another dialect, so the status reports this and `kubectl apply` cannot.
-        raise ValueError(f"is not a regular expression of Python's: {error}") from None
+        raise ValueError(f"is not a regular expression of Python's module regex: {error}") from None
     return pattern
 
 
@@ -35,7 +35,7 @@ class DeniedPattern(ApiModel):
     pattern: Annotated[str, AfterValidator(_valid_expression)] = Field(
         min_length=1,
         max_length=1024,
-        description="Python regular expression; a prompt in which it is found is refused.",
+        description="Regular expression of Python's module regex. A prompt in which it is found is refused.",
     )
 
 

@@ -126,8 +126,9 @@ class Model(ApiModel):
         default=None,
         min_length=1,
         max_length=128,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="Commit, tag or branch of a hf:// model; pin a commit in production. Default: main.",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$",
+        description="Commit, tag, branch or refs/pr/N of a hf:// model. Default: main. "
+        "Pin a commit in production.",
     )
     secret_name: str | None = Field(
         default=None,

@@ -20,7 +20,7 @@ from sirocco_operator.children.scaling import (
     targets,
 )
 from sirocco_operator.kube.kinds import SCALED_OBJECT, Kind
-from sirocco_operator.settings import Settings
+from sirocco_operator.settings import AutoscalingProvider, Settings
 
 # Stands in a query for the labels of the model's series.
 _PODS: Final = "{PODS}"
@@ -51,7 +51,8 @@ def build_scaled_object(
 ) -> dict[str, Any] | None:
     """A ScaledObject with Prometheus queries; None unless KEDA is both chosen and installed."""
     autoscaling = model.spec.autoscaling
-    if autoscaling is None or settings.autoscaling_provider != "keda" or SCALED_OBJECT not in available:
+    by_keda = settings.autoscaling_provider == AutoscalingProvider.KEDA
+    if autoscaling is None or not by_keda or SCALED_OBJECT not in available:
         return None
     return {
         **manifest(SCALED_OBJECT, model),

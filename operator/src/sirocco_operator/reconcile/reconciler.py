@@ -34,7 +34,8 @@ from sirocco_operator.reconcile.apply import Applier, Refused, Unserved, Written
 from sirocco_operator.reconcile.handover import hand_over
 from sirocco_operator.reconcile.internal_secret import InternalSecrets
 from sirocco_operator.reconcile.master_secret import MasterSecret
-from sirocco_operator.reconcile.scaling import MetricsProviders, ScalingReader
+from sirocco_operator.reconcile.metrics_providers import MetricsProviders
+from sirocco_operator.reconcile.scaling import ScalingReader
 from sirocco_operator.reconcile.surroundings import SurroundingsReader
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.compute import compute, invalid

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from sirocco_operator.settings import AutoscalingProvider
+
 # An object as the API server returns it.
 Manifest = Mapping[str, Any]
 
@@ -35,14 +37,6 @@ class Download:
     total_bytes: int | None
 
 
-class ProviderMode(StrEnum):
-    """Who should serve the figures that autoscaling uses."""
-
-    BUILTIN = "builtin"  # the operator
-    KEDA = "keda"  # Prometheus, through KEDA
-    EXTERNAL = "external"  # another server of custom.metrics.k8s.io
-
-
 @dataclass(frozen=True)
 class CustomMetricsServer:
     """Who serves a version of custom.metrics.k8s.io: a Service as namespace/name, and its failure if any."""
@@ -60,7 +54,7 @@ class MetricsProvider:
     are not known.
     """
 
-    mode: ProviderMode = ProviderMode.BUILTIN
+    mode: AutoscalingProvider = AutoscalingProvider.BUILTIN
     service: str = ""
     namespaced: bool = False
     keda: bool = False

@@ -8,10 +8,11 @@ from sirocco_operator.api.autoscaling import Autoscaling
 from sirocco_operator.children.metrics import Metric
 from sirocco_operator.children.scaling import Target, targets
 from sirocco_operator.kube.quantity import canonical
+from sirocco_operator.settings import AutoscalingProvider
 from sirocco_operator.status import pods
 from sirocco_operator.status.messages import message, quotation
 from sirocco_operator.status.model_state import ModelState
-from sirocco_operator.status.observed import Manifest, MetricsProvider, ProviderMode
+from sirocco_operator.status.observed import Manifest, MetricsProvider
 from sirocco_operator.status.scaling_reasons import SCALING_MEANINGS, ScalingReason
 
 SCALING_ACTIVE: Final = "ScalingActive"
@@ -106,7 +107,7 @@ def _assess(
 
 def _provider_trouble(provider: MetricsProvider) -> tuple[ScalingReason, str, str] | None:
     missing = ScalingReason.METRICS_PROVIDER_MISSING
-    if provider.mode is ProviderMode.KEDA:
+    if provider.mode is AutoscalingProvider.KEDA:
         if provider.keda:
             return None
         return (
@@ -114,7 +115,7 @@ def _provider_trouble(provider: MetricsProvider) -> tuple[ScalingReason, str, st
             "the operator scales through KEDA, and the cluster has no keda.sh/v1alpha1",
             "install KEDA, or set the chart's autoscaling.provider to builtin",
         )
-    if provider.mode is ProviderMode.BUILTIN and provider.namespaced:
+    if provider.mode is AutoscalingProvider.BUILTIN and provider.namespaced:
         return (
             missing,
             "the operator is installed for given namespaces, where it cannot serve custom.metrics.k8s.io, "
@@ -124,7 +125,7 @@ def _provider_trouble(provider: MetricsProvider) -> tuple[ScalingReason, str, st
         )
     if provider.servers is None:
         return None
-    if provider.mode is ProviderMode.BUILTIN:
+    if provider.mode is AutoscalingProvider.BUILTIN:
         others = [each.served_by for each in provider.servers if each.served_by != provider.service]
         if others:
             reason = ScalingReason.METRICS_PROVIDER_CONFLICT

@@ -47,7 +47,7 @@ def _mounted(volume: dict[str, Any]) -> PodVolume:
 
 
 def _downloaded(source: HubSource, model: InferenceModel, settings: Settings, image: str) -> Weights:
-    path = f"{_MODELS}/{source.repository.replace('/', '--')}--{source.revision}"
+    path = f"{_MODELS}/{f'{source.repository}--{source.revision}'.replace('/', '--')}"
     volume: dict[str, Any] = {"name": "models"}
     if model.spec.cache is None:
         volume["emptyDir"] = {"sizeLimit": DOWNLOAD_SIZE_LIMIT}
