@@ -114,6 +114,7 @@ format: .venv/.synced ## put the code into its form
 .PHONY: generate
 generate: .venv/.synced ## write again what is generated: CRD, reference pages, dashboards, install.yaml
 	$(KIND) tools --for chart
+	$(PYTHON) -m sirocco_operator.api.crd.kubernetes_types
 	$(PYTHON) -m sirocco_operator.api.crd.definition
 	$(PYTHON) -m sirocco_operator.api.crd.reference
 	$(PYTHON) -m sirocco_operator.status.reference

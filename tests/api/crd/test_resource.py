@@ -2,9 +2,11 @@
 
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.api.client import Client
 from tests.api.control_plane import ControlPlane
@@ -69,10 +71,21 @@ def test_a_write_of_the_resource_does_not_touch_its_status(
 
 def kubectl(cluster: ControlPlane, *arguments: str) -> str:
     """What kubectl prints; fails the test with what it complains about."""
-    command = [tool("kubectl"), "--kubeconfig", str(cluster.kubeconfig("admin")), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = _kubectl(cluster, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def kubectl_refuses(cluster: ControlPlane, *arguments: str) -> str:
+    """What kubectl complains about; fails the test when it does what it is told."""
+    done = _kubectl(cluster, *arguments)
+    assert done.returncode != 0, done.stdout
+    return done.stderr
+
+
+def _kubectl(cluster: ControlPlane, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [tool("kubectl"), "--kubeconfig", str(cluster.kubeconfig("admin")), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 def test_kubectl_shows_state_size_and_endpoint(
@@ -108,6 +121,31 @@ def test_kubectl_shows_who_may_use_it_when_asked_for_more(
 
 def test_kubectl_get_all_lists_it(cluster: ControlPlane, namespace: str, smallest: Mapping[str, Any]) -> None:
     assert "inferencemodel.inference.sirocco.dev/model" in kubectl(cluster, "get", "all", "-n", namespace)
+
+
+def test_kubectl_refuses_a_misspelt_field_of_what_is_passed_on(
+    cluster: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "model.yaml"
+    file.write_text(yaml.safe_dump(document(affinity={"nodeAfinity": {}})))
+    for how in ("--server-side", "--server-side=false"):
+        refusal = kubectl_refuses(cluster, "apply", how, "-n", namespace, "-f", str(file))
+        assert "nodeAfinity" in refusal
+
+
+def test_another_client_is_warned_of_a_field_that_is_dropped(client: Client, namespace: str) -> None:
+    manifest = document(affinity={"nodeAfinity": {}}) | {
+        "metadata": {"name": "model", "namespace": namespace}
+    }
+    answer = client.raw("POST", client.path("InferenceModel", namespace), manifest)
+    assert answer.json()["spec"]["affinity"] == {}
+    assert "spec.affinity.nodeAfinity" in answer.headers["Warning"]
+
+
+def test_kubectl_explains_what_is_passed_on_and_defaults(cluster: ControlPlane) -> None:
+    assert "configMap\t<Object>" in kubectl(cluster, "explain", "imodel.spec.volumes")
+    assert "nodeAffinity\t<Object>" in kubectl(cluster, "explain", "imodel.spec.affinity")
+    assert "Default: 1." in kubectl(cluster, "explain", "imodel.spec.replicas")
 
 
 def test_kubectl_explains_its_fields(cluster: ControlPlane) -> None:

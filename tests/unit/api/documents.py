@@ -38,6 +38,29 @@ def with_mount(path: str) -> Document:
     )
 
 
+def with_term(**term: Any) -> Document:
+    """A resource whose pods must not run beside those of this term."""
+    terms = [{"topologyKey": "kubernetes.io/hostname", **term}]
+    return document(affinity={"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}})
+
+
+def with_node_term(**term: Any) -> Document:
+    """A resource whose pods need a node of this term."""
+    selector = {"nodeSelectorTerms": [term]}
+    return document(affinity={"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": selector}})
+
+
+def with_spread(**constraint: Any) -> Document:
+    """A resource whose pods spread over zones so."""
+    whole = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway", **constraint}
+    return document(topologySpreadConstraints=[whole])
+
+
+def with_volume(**source: Any) -> Document:
+    """A resource with a volume of this source."""
+    return document(volumes=[{"name": "data", **source}])
+
+
 @dataclass(frozen=True)
 class Refused:
     """A document against a rule, and a part of the sentence that answers it."""
@@ -156,6 +179,58 @@ REFUSED: dict[str, Refused] = {
     "a node label's key that Kubernetes refuses": Refused(
         document(nodeSelector={"UPPER/zone": "1"}), "nodeSelector has a key that Kubernetes does not take"
     ),
+    "a toleration of nothing": Refused(
+        document(tolerations=[{"effect": "NoSchedule"}]), "a toleration without a key is for every taint"
+    ),
+    "a toleration that ignores its value": Refused(
+        document(tolerations=[{"key": "dedicated", "operator": "Exists", "value": "models"}]),
+        "remove value, or set operator: Equal",
+    ),
+    "a time for a taint that evicts nobody": Refused(
+        document(tolerations=[{"key": "dedicated", "operator": "Exists", "tolerationSeconds": 60}]),
+        "set effect: NoExecute, or remove tolerationSeconds",
+    ),
+    "a node's label that is in nothing": Refused(
+        with_node_term(matchExpressions=[{"key": "zone", "operator": "In"}]), "In and NotIn need one or more"
+    ),
+    "a node's label that exists with a value": Refused(
+        with_node_term(matchExpressions=[{"key": "zone", "operator": "Exists", "values": ["a"]}]),
+        "Exists and DoesNotExist none",
+    ),
+    "a node's label above two values": Refused(
+        with_node_term(matchExpressions=[{"key": "memory", "operator": "Gt", "values": ["1", "2"]}]),
+        "Gt and Lt one",
+    ),
+    "a node's field that cannot be compared": Refused(
+        with_node_term(matchFields=[{"key": "spec.unschedulable", "operator": "In", "values": ["true"]}]),
+        "matchFields compares the key metadata.name",
+    ),
+    "pods whose label is in nothing": Refused(
+        with_term(labelSelector={"matchExpressions": [{"key": "app", "operator": "NotIn", "values": []}]}),
+        "values belong to the operators In and NotIn",
+    ),
+    "keys that narrow no selector": Refused(
+        with_term(matchLabelKeys=["pod-template-hash"]), "matchLabelKeys narrows labelSelector"
+    ),
+    "keys that narrow no selector by their absence": Refused(
+        with_term(mismatchLabelKeys=["tenant"]), "mismatchLabelKeys narrows labelSelector"
+    ),
+    "spreading over a least number of zones, if possible": Refused(
+        with_spread(minDomains=3), "minDomains works with whenUnsatisfiable: DoNotSchedule only"
+    ),
+    "a volume of two kinds": Refused(
+        with_volume(emptyDir={}, hostPath={"path": "/data"}), "a volume has one kind of source"
+    ),
+    "a projection of two kinds": Refused(
+        with_volume(projected={"sources": [{"configMap": {"name": "a"}, "secret": {"name": "b"}}]}),
+        "a source of a projected volume has one kind",
+    ),
+    "a projection of no kind": Refused(
+        with_volume(projected={"sources": [{}]}), "a source of a projected volume has one kind"
+    ),
+    "a file that shows nothing of the pod": Refused(
+        with_volume(downwardAPI={"items": [{"path": "labels"}]}), "either fieldRef or resourceFieldRef"
+    ),
     "a positional argument": Refused(with_args("other-model"), "engine.args starts with a flag"),
     "a flag and its value in one item": Refused(
         with_args("--max-logprobs 5"), "write --flag=value, or two items"
@@ -264,6 +339,61 @@ MISFITS: dict[str, Document] = {
         volumes=[{"name": "a"}], volumeMounts=[{"name": "a", "mountPath": "/a"}] * 2
     ),
     "a volume without a name": document(volumes=[{"emptyDir": {}}]),
+    "a misspelt affinity": document(affinity={"nodeAfinity": {}}),
+    "a misspelt field deep in an affinity": with_node_term(matchExpresions=[]),
+    "an affinity that is a list": document(affinity=[]),
+    "a node selector without terms": document(
+        affinity={
+            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}
+        }
+    ),
+    "an operator that does not exist": with_node_term(matchExpressions=[{"key": "a", "operator": "Has"}]),
+    "a label's key with a space": with_node_term(matchExpressions=[{"key": "a b", "operator": "Exists"}]),
+    "a preference that weighs nothing": document(
+        affinity={
+            "nodeAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 0, "preference": {}}]
+            }
+        }
+    ),
+    "pods without a topology": document(
+        affinity={"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{}]}}
+    ),
+    "spreading sometimes": with_spread(whenUnsatisfiable="Sometimes"),
+    "spreading without a word on what to do otherwise": document(
+        topologySpreadConstraints=[{"maxSkew": 1, "topologyKey": "zone"}]
+    ),
+    "spreading twice": document(
+        topologySpreadConstraints=[
+            {"maxSkew": skew, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"} for skew in (1, 2)
+        ]
+    ),
+    "spreading unevenly by nothing": with_spread(maxSkew=0),
+    "spreading by text": with_spread(maxSkew="1"),
+    "a misspelt volume": with_volume(emptyDirectory={}),
+    "a misspelt field of a volume": with_volume(configMap={"name": "a", "item": []}),
+    "a ConfigMap without a name": with_volume(configMap={}),
+    "a Secret by the wrong field": with_volume(secret={"name": "a"}),
+    "a claim without a name": with_volume(persistentVolumeClaim={}),
+    "a folder in an unknown memory": with_volume(emptyDir={"medium": "RAM"}),
+    "a size that is none": with_volume(emptyDir={"sizeLimit": "10GB"}),
+    "a file that steps out of its volume": with_volume(
+        configMap={"name": "a", "items": [{"key": "a", "path": "b/../../c"}]}
+    ),
+    "a mode beyond permissions": with_volume(secret={"secretName": "a", "defaultMode": 512}),
+    "a token for a minute": with_volume(
+        projected={"sources": [{"serviceAccountToken": {"path": "token", "expirationSeconds": 60}}]}
+    ),
+    "a pod's field that no file can show": with_volume(
+        downwardAPI={"items": [{"path": "a", "fieldRef": {"fieldPath": "status.podIP"}}]}
+    ),
+    "a claim of its own without a size": with_volume(
+        ephemeral={"volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"]}}}
+    ),
+    "a folder of a volume above it": document(
+        volumes=[{"name": "data"}], volumeMounts=[{"name": "data", "mountPath": "/data", "subPath": "../a"}]
+    ),
+    "a taint's key that Kubernetes refuses": document(tolerations=[{"key": "a b", "operator": "Exists"}]),
     "a quantity with a wrong unit": document(resources={"limits": {"memory": "16GB"}}),
     "a quantity that is a fraction": document(resources={"limits": {"cpu": 1.5}}),
     "a negative quantity": document(resources={"limits": {"cpu": -1}}),
@@ -298,6 +428,102 @@ MISFITS: dict[str, Document] = {
     "no spec": {key: value for key, value in document().items() if key != "spec"},
     "a name in capitals": document("Mistral"),
 }
+
+_LABELS = {
+    "matchLabels": {"app.kubernetes.io/name": "model"},
+    "matchExpressions": [
+        {"key": "tier", "operator": "In", "values": ["a", ""]},
+        {"key": "team", "operator": "Exists"},
+        {"key": "old", "operator": "DoesNotExist", "values": []},
+    ],
+}
+_POD_TERM = {
+    "topologyKey": "kubernetes.io/hostname",
+    "labelSelector": _LABELS,
+    "namespaceSelector": {},
+    "namespaces": ["models"],
+    "matchLabelKeys": ["pod-template-hash"],
+    "mismatchLabelKeys": ["tenant"],
+}
+_POD_AFFINITY = {
+    "requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}],
+    "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": _POD_TERM}],
+}
+_NODE_TERM = {
+    "matchExpressions": [
+        {"key": "nvidia.com/gpu.product", "operator": "NotIn", "values": ["Tesla-T4"]},
+        {"key": "nvidia.com/gpu.memory", "operator": "Gt", "values": ["40000"]},
+        {"key": "nvidia.com/mig.capable", "operator": "Exists"},
+    ],
+    "matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-1.example.com"]}],
+}
+AFFINITY = {
+    "nodeAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [_NODE_TERM]},
+        "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": _NODE_TERM}],
+    },
+    "podAffinity": _POD_AFFINITY,
+    "podAntiAffinity": _POD_AFFINITY,
+}
+SPREADING = [
+    {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"},
+    {
+        "maxSkew": 2,
+        "minDomains": 3,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": _LABELS,
+        "nodeAffinityPolicy": "Honor",
+        "nodeTaintsPolicy": "Ignore",
+        "matchLabelKeys": ["pod-template-hash"],
+    },
+]
+_FILES = [{"key": "a", "path": ".hidden/a..b", "mode": 0o400}]
+_POD_FIELDS = [
+    {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}},
+    {"path": "name", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.annotations['a/b']"}},
+    {"path": "cpu", "resourceFieldRef": {"containerName": "vllm", "resource": "limits.cpu", "divisor": "1m"}},
+]
+VOLUMES = [
+    {"name": "nothing"},
+    {"name": "scratch", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}},
+    {"name": "huge", "emptyDir": {"medium": "HugePages-2Mi", "sizeLimit": 1}},
+    {"name": "settings", "configMap": {"name": "a", "items": _FILES, "defaultMode": 0o644, "optional": True}},
+    {"name": "secret", "secret": {"secretName": "a", "items": _FILES, "defaultMode": 0}},
+    {"name": "pod", "downwardAPI": {"items": _POD_FIELDS}},
+    {
+        "name": "all",
+        "projected": {
+            "defaultMode": 0o600,
+            "sources": [
+                {"configMap": {"name": "a"}},
+                {"secret": {"name": "a", "optional": True}},
+                {"downwardAPI": {"items": _POD_FIELDS}},
+                {"serviceAccountToken": {"path": "token", "audience": "a", "expirationSeconds": 600}},
+            ],
+        },
+    },
+    {"name": "claim", "persistentVolumeClaim": {"claimName": "weights", "readOnly": True}},
+    {
+        "name": "own",
+        "ephemeral": {
+            "volumeClaimTemplate": {
+                "metadata": {"labels": {"a": "b"}, "annotations": {"a": "b"}},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "storageClassName": "fast",
+                    "volumeMode": "Filesystem",
+                    "resources": {"requests": {"storage": "10Gi"}},
+                    "selector": _LABELS,
+                },
+            }
+        },
+    },
+    {"name": "image", "image": {"reference": "registry/a:1", "pullPolicy": "IfNotPresent"}},
+    {"name": "share", "nfs": {"server": "nfs.example.com", "path": "/a", "readOnly": True}},
+    {"name": "driver", "csi": {"driver": "a.example.com", "volumeAttributes": {"a": "b"}}},
+    {"name": "node", "hostPath": {"path": "/data/..a", "type": ""}},
+]
 
 ACCEPTED: dict[str, Document] = {
     "the smallest": document(),
@@ -382,9 +608,14 @@ ACCEPTED: dict[str, Document] = {
     ),
     "everything for the pod": document(
         nodeSelector={"nvidia.com/gpu.product": "NVIDIA-H200"},
-        tolerations=[{"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"}],
-        affinity={"nodeAffinity": {}},
-        topologySpreadConstraints=[{"maxSkew": 1, "topologyKey": "zone"}],
+        tolerations=[
+            {"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"},
+            {"key": "example.com/gpu", "value": "a"},
+            {"key": "", "operator": "Exists", "value": "", "effect": "NoExecute", "tolerationSeconds": 0},
+        ],
+        affinity=AFFINITY,
+        topologySpreadConstraints=SPREADING,
+        volumes=VOLUMES,
         priorityClassName="high",
         runtimeClassName="nvidia",
         serviceAccountName="mine",

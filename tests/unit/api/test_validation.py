@@ -57,6 +57,37 @@ def test_an_unknown_field_is_named_with_the_nearest_known_one() -> None:
     assert problems(document(replica=2)) == ["spec.replica: unknown field; did you mean replicas?"]
 
 
+@pytest.mark.parametrize(
+    ("misfit", "problem"),
+    [
+        (
+            document(affinity={"nodeAfinity": {}}),
+            "spec.affinity.nodeAfinity: unknown field; did you mean nodeAffinity?",
+        ),
+        (
+            document(volumes=[{"name": "a", "configMap": {"name": "b", "item": []}}]),
+            "spec.volumes[0].configMap.item: unknown field; did you mean items?",
+        ),
+        (
+            document(
+                topologySpreadConstraints=[
+                    {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "Sometimes"}
+                ]
+            ),
+            "spec.topologySpreadConstraints[0].whenUnsatisfiable: is 'Sometimes': choose one of "
+            "DoNotSchedule, ScheduleAnyway",
+        ),
+        (
+            document(affinity={"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}}}),
+            "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution: is an object: "
+            "write a list",
+        ),
+    ],
+)
+def test_a_mistake_in_what_is_passed_on_is_told_with_its_path(misfit: Document, problem: str) -> None:
+    assert problems(misfit) == [problem]
+
+
 def test_a_broken_rule_points_at_the_field_to_change() -> None:
     found = problems(document(device="cpu", engine={"gpuMemoryUtilization": 0.5}))
     assert [problem.partition(":")[0] for problem in found] == ["spec.engine.gpuMemoryUtilization"]

@@ -1,15 +1,21 @@
 """Fields that the operator passes to the model's pods, with Kubernetes' names.
 
-Small types are spelled out. Large ones (affinity, volumes …) stay untyped: the API server checks them in the
-Deployment.
+Small types are spelled out. Large ones (affinity, volumes …) are untyped here: the CRD has Kubernetes' own
+schema of them.
 """
 
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, JsonValue
 
 from sirocco_operator.api.base import ApiModel
-from sirocco_operator.api.crd.rules import Rule, map_keyed_by, with_rules
+from sirocco_operator.api.crd.kubernetes_rules import (
+    DESCENDING_PATH,
+    LABEL_VALUE,
+    QUALIFIED_NAME,
+    QUANTITY_PATTERN,
+)
+from sirocco_operator.api.crd.rules import KUBERNETES_TYPE, Rule, map_keyed_by, with_rules
 from sirocco_operator.api.security import PodSecurityContext
 
 
@@ -22,22 +28,22 @@ Quantity = Annotated[
     str,
     Field(
         max_length=32,
-        pattern=r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$",
+        pattern=QUANTITY_PATTERN,
         json_schema_extra={"x-kubernetes-int-or-string": True, "minimum": 0},
     ),
     BeforeValidator(_whole_number_to_text),
 ]
-LabelValue = Annotated[str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$")]
+LabelValue = Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)]
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
 AnnotationValue = Annotated[str, Field(max_length=16_384)]
-# Any Kubernetes object; the CRD sets x-kubernetes-preserve-unknown-fields.
 KubernetesObject = dict[str, JsonValue]
+Affinity = Annotated[KubernetesObject, Field(json_schema_extra={KUBERNETES_TYPE: "Affinity"})]
+TopologySpreadConstraint = Annotated[
+    KubernetesObject, Field(json_schema_extra={KUBERNETES_TYPE: "TopologySpreadConstraint"})
+]
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 DNS_LABEL: Final = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 DNS_SUBDOMAIN: Final = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
-_QUALIFIED_NAME: Final = (
-    "^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
-)
 
 
 def _volume_has_name(volume: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -51,6 +57,7 @@ Volume = Annotated[
     AfterValidator(_volume_has_name),
     Field(
         json_schema_extra={
+            KUBERNETES_TYPE: "Volume",
             "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 63, "pattern": DNS_LABEL}},
             "required": ["name"],
         }
@@ -84,7 +91,7 @@ def _cel_list(values: tuple[str, ...]) -> str:
 
 def _keys_are_qualified(field: str) -> Rule:
     return Rule(
-        f"self.all(k, k.matches('{_QUALIFIED_NAME}'))",
+        f"self.all(k, k.matches('{QUALIFIED_NAME}'))",
         f"{field} has a key that Kubernetes does not take: write name or prefix/name, where name is at most "
         "63 letters, digits and ._-, and prefix is a DNS name in lower case",
     )
@@ -110,13 +117,38 @@ class Resources(ApiModel):
 class Toleration(ApiModel):
     """A taint that the pods tolerate."""
 
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
+            Rule(
+                "(has(self.key) && self.key != '') || (has(self.operator) && self.operator == 'Exists')",
+                "a toleration without a key is for every taint, which needs operator: Exists: set that, or "
+                "add the key",
+                field="operator",
+            ),
+            Rule(
+                "!has(self.value) || self.value == '' || !has(self.operator) || self.operator != 'Exists'",
+                "operator Exists ignores the taint's value: remove value, or set operator: Equal",
+                field="value",
+            ),
+            Rule(
+                "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+                "tolerationSeconds is for taints that evict: set effect: NoExecute, or remove "
+                "tolerationSeconds",
+                field="tolerationSeconds",
+            ),
+        )
+    )
+
     key: str | None = Field(
-        default=None, max_length=317, description="The taint's key; none for every taint."
+        default=None,
+        max_length=317,
+        pattern=f"^$|{QUALIFIED_NAME}",
+        description="The taint's key; none for every taint.",
     )
     operator: Literal["Exists", "Equal"] | None = Field(
         default=None, description="Exists ignores the taint's value; Equal, the default, compares it."
     )
-    value: str | None = Field(default=None, max_length=63, description="The taint's value.")
+    value: LabelValue | None = Field(default=None, description="The taint's value.")
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
         default=None, description="The taint's effect; none for every effect."
     )
@@ -154,7 +186,10 @@ class VolumeMount(ApiModel):
         ),
     )
     sub_path: str | None = Field(
-        default=None, max_length=1024, description="A folder or file of the volume instead of its root."
+        default=None,
+        max_length=1024,
+        pattern=DESCENDING_PATH,
+        description="A folder or file of the volume instead of its root, e.g. data/v1, without .. in it.",
     )
     read_only: bool | None = Field(default=None, description="Refuse writes.")
 
@@ -175,9 +210,12 @@ class PodFields(ApiModel):
     tolerations: tuple[Toleration, ...] = Field(
         default=(), max_length=32, description="Taints that the pods tolerate; the GPU's own is added."
     )
-    affinity: KubernetesObject | None = Field(default=None, description="The pods' affinity, as in a pod.")
-    topology_spread_constraints: tuple[KubernetesObject, ...] = Field(
-        default=(), max_length=16, description="How pods spread over nodes and zones, as in a pod."
+    affinity: Affinity | None = Field(default=None, description="The pods' affinity, as in a pod.")
+    topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = Field(
+        default=(),
+        max_length=16,
+        description="How pods spread over nodes and zones, as in a pod.",
+        json_schema_extra=map_keyed_by("topologyKey", "whenUnsatisfiable"),
     )
     priority_class_name: str | None = Field(
         default=None,

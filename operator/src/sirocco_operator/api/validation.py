@@ -54,7 +54,7 @@ def problems(document: object) -> list[str]:
     schema = _schema()
     resource = {key: document[key] for key in ("apiVersion", "kind", "spec") if key in document}
     found = list(_unknown_fields(document, schema, ""))
-    resource = _with_defaults(resource, schema)
+    resource = with_defaults(resource, schema)
     resource["metadata"] = {"name": document["metadata"]["name"]}
     found += _schema_problems(resource)
     found += _duplicates(resource, schema, "")
@@ -106,10 +106,10 @@ def _unknown_fields(value: object, schema: Schema, path: str) -> Iterator[str]:
             yield f"{here}: unknown field; {hint}"
 
 
-def _with_defaults(value: Any, schema: Schema) -> Any:
+def with_defaults(value: Any, schema: Schema) -> Any:
     """The value as the API server stores it: without declared null fields, and with defaults."""
     if isinstance(value, list):
-        return [_with_defaults(item, schema.get("items", {})) for item in value]
+        return [with_defaults(item, schema.get("items", {})) for item in value]
     if not isinstance(value, Mapping):
         return value
     known: Mapping[str, Schema] = schema.get("properties", {})
@@ -118,9 +118,7 @@ def _with_defaults(value: Any, schema: Schema) -> Any:
         key: child for key, child in value.items() if child is not None or not (known.get(key) or others)
     }
     defaults = {key: deepcopy(child["default"]) for key, child in known.items() if "default" in child}
-    return {
-        key: _with_defaults(child, known.get(key, others)) for key, child in {**defaults, **given}.items()
-    }
+    return {key: with_defaults(child, known.get(key, others)) for key, child in {**defaults, **given}.items()}
 
 
 def _schema_problems(resource: Mapping[str, Any]) -> Iterator[str]:
@@ -159,6 +157,8 @@ def _sentence(error: jsonschema.ValidationError) -> str:
             return "must not be empty"
         case "maxLength":
             return f"has {len(given)} characters: may have at most {limit}"
+        case "minItems":
+            return f"has {len(given)} entries: must have at least {limit}"
         case "maxItems" | "maxProperties":
             return f"has {len(given)} entries: may have at most {limit}"
         case "pattern":
@@ -192,6 +192,8 @@ def _duplicates(value: object, schema: Schema, path: str) -> Iterator[str]:
             if key in value:
                 yield from _duplicates(value[key], child, _join(path, key))
     elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _duplicates(item, schema.get("items", {}), f"{path}[{index}]")
         keys = schema.get("x-kubernetes-list-map-keys", ())
         if not keys and schema.get("x-kubernetes-list-type") != "set":
             return

@@ -1,5 +1,6 @@
 """Writes the CustomResourceDefinition: run `python -m sirocco_operator.api.crd.definition`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +51,7 @@ def build_crd() -> dict[str, Any]:
                     "name": v1alpha1.VERSION,
                     "served": True,
                     "storage": True,
-                    "schema": {"openAPIV3Schema": resource_schema()},
+                    "schema": {"openAPIV3Schema": _with_told_defaults(resource_schema())},
                     "subresources": {
                         "status": {},
                         "scale": {
@@ -96,6 +97,22 @@ def resource_schema() -> dict[str, Any]:
         },
         **(root if isinstance(root, dict) else {}),
     }
+
+
+def _with_told_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema whose descriptions tell scalar defaults, which `kubectl explain` does not show."""
+    told = dict(schema)
+    default = schema.get("default")
+    if "description" in schema and default not in (None, "", {}):
+        text = str(default).lower() if isinstance(default, bool) else default
+        told["description"] = f"{schema['description']} Default: {text}."
+    if "properties" in schema:
+        told["properties"] = {
+            name: _with_told_defaults(child) for name, child in schema["properties"].items()
+        }
+    if "items" in schema:
+        told["items"] = _with_told_defaults(schema["items"])
+    return told
 
 
 def crd_yaml() -> str:

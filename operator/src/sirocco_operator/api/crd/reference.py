@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from sirocco_operator.api import v1alpha1
 from sirocco_operator.api.crd.definition import resource_schema
+from sirocco_operator.api.crd.kubernetes_types import KUBERNETES_VERSION
 from sirocco_operator.api.v1alpha1 import InferenceModelSpec
 
 Schema = Mapping[str, Any]
@@ -32,6 +33,11 @@ spec:
 The name becomes the Service's: at most {v1alpha1.MAX_NAME_LENGTH} characters of a-z, 0-9 and -, starting
 with a letter. What breaks a rule is refused by the API server at `kubectl apply`, and offline by
 `sirocco render`, with a sentence that says what to change.
+
+`affinity`, `topologySpreadConstraints` and `volumes` have the schema of Kubernetes {KUBERNETES_VERSION}.
+`kubectl`, server-side apply and `sirocco render` refuse a field that the schema does not know. From other
+clients the API server drops such a field and answers with a warning that names it: a client that sends
+`fieldValidation=Strict` has the write refused.
 """
 
 

@@ -33,10 +33,13 @@ def with_rules(*rules: Rule, **schema: Any) -> dict[str, Any]:
     return {**schema, "x-kubernetes-validations": [rule.as_validation() for rule in rules]}
 
 
-def map_keyed_by(key: str) -> dict[str, Any]:
-    """Schema keys of a list whose items are unique by a field, so that appliers can own single items."""
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+def map_keyed_by(*keys: str) -> dict[str, Any]:
+    """Schema keys of a list whose items are unique by these fields, so that appliers can own single items."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
+
+# The schema key by which a field that is passed on names its type in Kubernetes; never in the CRD itself.
+KUBERNETES_TYPE: Final = "x-sirocco-kubernetes-type"
 
 # A regular expression for 1 to 65535, for rules on URLs.
 PORT_NUMBER: Final = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"

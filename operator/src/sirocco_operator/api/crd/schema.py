@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sirocco_operator.api.crd.rules import require_bounds
+from sirocco_operator.api.crd.kubernetes_rules import refine
+from sirocco_operator.api.crd.kubernetes_types import kubernetes_type
+from sirocco_operator.api.crd.rules import KUBERNETES_TYPE, require_bounds
 
 Schema = dict[str, Any]
 
@@ -22,7 +24,24 @@ def structural_schema(model: type[BaseModel]) -> Schema:
     document = model.model_json_schema(by_alias=True)
     schema = _structural(document, document.get("$defs", {}))
     require_bounds(schema, model.__name__)
-    return schema
+    return _with_kubernetes_types(schema)
+
+
+def _with_kubernetes_types(schema: Schema) -> Schema:
+    """The schema with Kubernetes' own where a field names one; what the field says itself comes over it."""
+    schema = dict(schema)
+    if "properties" in schema:
+        schema["properties"] = {
+            name: _with_kubernetes_types(child) for name, child in schema["properties"].items()
+        }
+    if "items" in schema:
+        schema["items"] = _with_kubernetes_types(schema["items"])
+    name = schema.pop(KUBERNETES_TYPE, None)
+    if name is None:
+        return schema
+    del schema["x-kubernetes-preserve-unknown-fields"]
+    described = {"description": schema["description"]} if "description" in schema else {}
+    return {**described, **refine(kubernetes_type(name), schema)}
 
 
 def _structural(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema:
