@@ -12,6 +12,7 @@ _OF_STAGE: Final = {
     Stage.SETTLED: "green",
     Stage.WORKING: "blue",
     Stage.WAITING: "orange",
+    Stage.RETRYING: "red",
     Stage.FAILED: "red",
 }
 # By the word that a model's status gives as its reason.

@@ -77,7 +77,7 @@ def _glance(found: builders.Dashboard) -> None:
             "Not answering",
             "Models that want pods of which none answers. Above 0: the table shows which, and why.",
             COUNT,
-            Query(f"count({each('ready')} == 0 and {each('replicas')} > 0) or vector(0)"),
+            Query(f"count({each('available')} == 0 and {each('replicas')} > 0) or vector(0)"),
             steps=((None, "green"), (1, "red")),
         )
     )
@@ -143,7 +143,7 @@ def _models(found: builders.Dashboard) -> None:
         table_panel(
             "Models",
             "A row a model; its name leads to its dashboard. State is the reason in the resource's status. "
-            "No number: no pod, or no request.",
+            "Stalled: 1 where somebody must change something. No number: no pod, or no request.",
             (
                 Key("namespace", "Namespace", 130),
                 Key("model", "Model", 200, link=MODEL_LINK),
@@ -153,6 +153,7 @@ def _models(found: builders.Dashboard) -> None:
                 Column("", "", f"max by ({EACH}, state) (sirocco_operator_model_state{{{IN}}})"),
                 Column("Wanted", COUNT, each("replicas")),
                 Column("Missing", COUNT, missing, ((None, "text"), (1, "orange"))),
+                Column("Stalled", COUNT, each("stalled"), ((None, "text"), (1, "orange"))),
                 Column("GPUs", COUNT, each("gpus")),
                 Column("Requests", "reqps", rate("sirocco_serving_requests_total")),
                 Column("Errors", "percentunit", _errors(), FAILING),

@@ -54,9 +54,9 @@ def test_ready_is_not_told_before_a_pod_is_ready(shared: SharedModel, kubectl: K
 
 def test_get_shows_state_and_endpoint_in_columns(shared: SharedModel, kubectl: Kubectl) -> None:
     header, row = kubectl.run("get", "imodel", shared.name).splitlines()
-    assert header.split() == ["NAME", "READY", "REASON", "REPLICAS", "GPUS", "ENDPOINT", "AGE"]
+    assert header.split() == ["NAME", "READY", "REASON", "SERVING", "DESIRED", "GPUS", "ENDPOINT", "AGE"]
     endpoint = f"http://{shared.name}.{kubectl.namespace}.svc"
-    assert row.split()[:-1] == [shared.name, "True", "Ready", "1", "0", endpoint]
+    assert row.split()[:-1] == [shared.name, "True", "Ready", "1", "1", "0", endpoint]
 
 
 def test_pod_runs_where_only_restricted_pods_are_admitted(shared: SharedModel, kubectl: Kubectl) -> None:

@@ -91,8 +91,8 @@ def test_rollout_without_a_spare_gpu_and_its_fix(kubectl: Kubectl) -> None:
     kubectl.patch("imodel", "rolled", {"spec": {"podAnnotations": {"e2e.sirocco.dev/revision": "2"}}})
     model = told(kubectl, "rolled", "RolloutNeedsGPU")
     assert "InPlace" in models.message(model)
-    ready = {one["type"]: one["status"] for one in model["status"]["conditions"]}["Ready"]
-    assert ready == "True", "the old pod serves on"
+    conditions = {one["type"]: one["status"] for one in model["status"]["conditions"]}
+    assert (conditions["Ready"], conditions["Available"]) == ("False", "True"), "the old pod serves on"
     kubectl.patch("imodel", "rolled", {"spec": {"rollout": {"strategy": "InPlace"}}})
     told(kubectl, "rolled", "Ready")
     (pod,) = [

@@ -34,7 +34,7 @@ VALUES: Final = {
 GUARDED: Final = "guarded"
 BUSY: Final = "busy"
 LATE: Final = "late"
-NOT_READY: Final = "SiroccoModelNotReady"
+UNAVAILABLE: Final = "SiroccoModelUnavailable"
 QUEUE: Final = "SiroccoQueueWaitHigh"
 # 3 seconds a streamed answer: of eight clients, seven wait longer than the objective's 2 seconds.
 TOKEN_SECONDS: Final = {"name": "STANDIN_TOKEN_SECONDS", "value": "0.05"}
@@ -87,7 +87,10 @@ def hurried(stack: Stack) -> Stack:
     stack.kubectl.apply({**rule, "metadata": metadata, "spec": in_seconds(rule["spec"])})
     stack.select_rules("hurried")
     eventually(
-        lambda: durations(stack)[NOT_READY] == {10}, 180, lambda: f"the hurried rules\n{diagnose([STACK])}", 1
+        lambda: durations(stack)[UNAVAILABLE] == {10},
+        180,
+        lambda: f"the hurried rules\n{diagnose([STACK])}",
+        1,
     )
     return stack
 
@@ -97,7 +100,7 @@ def in_seconds(spec: Object) -> Object:
     changed: Object = json.loads(json.dumps(spec).replace("[5m]", "[30s]"))
     for group in changed["groups"]:
         for rule in group["rules"]:
-            if rule.get("alert") in {NOT_READY, QUEUE}:
+            if rule.get("alert") in {UNAVAILABLE, QUEUE}:
                 rule["for"] = "10s"
     return changed
 
@@ -147,7 +150,7 @@ def test_rules_of_the_chart_are_loaded_whole(stack: Stack) -> None:
         return True
 
     eventually(loaded, 180, lambda: f"the chart's rules in Prometheus\n{diagnose([STACK])}", 1)
-    assert durations(stack)[NOT_READY] == {900}
+    assert durations(stack)[UNAVAILABLE] == {900}
 
 
 def test_models_and_operator_are_scraped_each_with_its_own_settings(
@@ -179,10 +182,10 @@ def test_a_model_that_is_not_ready_is_told_once_and_so_is_its_recovery(
     hurried: Stack, kubectl: Kubectl
 ) -> None:
     kubectl.apply(models.stand_in(LATE, access={"keysSecretName": LATE}))
-    until_told(hurried, NOT_READY, LATE, "firing")
+    until_told(hurried, UNAVAILABLE, LATE, "firing")
     kubectl.apply(keys(LATE))
     until_ready(kubectl, LATE, 1)
-    until_told(hurried, NOT_READY, LATE, "resolved")
+    until_told(hurried, UNAVAILABLE, LATE, "resolved")
 
 
 def test_a_high_wait_in_the_queue_is_told_once_and_so_is_its_end(

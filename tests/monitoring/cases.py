@@ -10,21 +10,28 @@ FOLLOWER: Final = 'namespace="sirocco-system",job="sirocco-operator",instance="b
 OPERATOR: Final = {"namespace": "sirocco-system", "job": "sirocco-operator"}
 
 
-def not_ready(ready: str, replicas: str = "3x40", state: str = "EngineCrashed") -> dict[str, str]:
+def unavailable(available: str, replicas: str = "3x40", state: str = "EngineCrashed") -> dict[str, str]:
     """A model as the leader tells it."""
     return {
-        f"sirocco_operator_model_ready{{{OF}}}": ready,
+        f"sirocco_operator_model_available{{{OF}}}": available,
         f"sirocco_operator_model_replicas{{{OF}}}": replicas,
         f'sirocco_operator_model_state{{{OF},state="{state}"}}': "1x40",
     }
 
 
-NOT_READY: Final = Firing(
+UNAVAILABLE: Final = Firing(
     "critical",
     MODEL,
     "No pod of team/mistral answers.",
     "For 15 minutes no pod of the model has served, though replicas are wanted. "
     "Its status says EngineCrashed.",
+)
+STALLED: Final = Firing(
+    "warning",
+    MODEL,
+    "team/mistral will not become what its spec asks.",
+    "For 5 minutes the model has been Stalled: somebody must change something. "
+    "Its status says SecretMissing.",
 )
 CRASH_LOOP: Final = Firing(
     "critical",
@@ -112,6 +119,14 @@ def waiting(seconds: str) -> Firing:
     )
 
 
+def stalled(value: str) -> dict[str, str]:
+    """A model as the leader tells it."""
+    return {
+        f"sirocco_operator_model_stalled{{{OF}}}": value,
+        f'sirocco_operator_model_state{{{OF},state="SecretMissing"}}': "1x40",
+    }
+
+
 def scaling(state: str) -> dict[str, str]:
     """A model's ScalingActive."""
     return {f'sirocco_operator_model_scaling{{{OF},state="{state}"}}': "1x60"}
@@ -140,21 +155,21 @@ def expires(at: int) -> dict[str, str]:
 
 
 CASES: Final = (
-    Case("SiroccoModelNotReady", "no pod answers", not_ready("0x40"), "17m", (NOT_READY,)),
-    Case("SiroccoModelNotReady", "for a shorter time", not_ready("1 0x40"), "14m"),
-    Case("SiroccoModelNotReady", "one pod answers", not_ready("1x40"), "30m"),
-    Case("SiroccoModelNotReady", "stopped by its owner", not_ready("0x40", "0x40", "Stopped"), "30m"),
+    Case("SiroccoModelUnavailable", "no pod answers", unavailable("0x40"), "17m", (UNAVAILABLE,)),
+    Case("SiroccoModelUnavailable", "for a shorter time", unavailable("1 0x40"), "14m"),
+    Case("SiroccoModelUnavailable", "one pod answers", unavailable("1x40"), "30m"),
+    Case("SiroccoModelUnavailable", "stopped by its owner", unavailable("0x40", "0x40", "Stopped"), "30m"),
     Case(
-        "SiroccoModelNotReady",
+        "SiroccoModelUnavailable",
         "another process leads meanwhile",
         {
-            f'sirocco_operator_model_ready{{{OF},instance="a"}}': "0x8 stale",
-            f'sirocco_operator_model_ready{{{OF},instance="b"}}': "_x9 0x20",
+            f'sirocco_operator_model_available{{{OF},instance="a"}}': "0x8 stale",
+            f'sirocco_operator_model_available{{{OF},instance="b"}}': "_x9 0x20",
             f"sirocco_operator_model_replicas{{{OF}}}": "3x40",
             f'sirocco_operator_model_state{{{OF},state="EngineCrashed"}}': "1x40",
         },
         "17m",
-        (NOT_READY,),
+        (UNAVAILABLE,),
     ),
     Case(
         "SiroccoModelCrashLoop",
@@ -222,6 +237,9 @@ CASES: Final = (
         },
         "30m",
     ),
+    Case("SiroccoModelStalled", "needs a change", stalled("1x40"), "6m", (STALLED,)),
+    Case("SiroccoModelStalled", "for a shorter time", stalled("1x40"), "4m"),
+    Case("SiroccoModelStalled", "gets there by itself", stalled("0x40"), "30m"),
     *OBJECTIVES,
     Case("SiroccoScaledToMaximum", "half an hour", scaling("ScaledToMaximum"), "31m", (AT_MAXIMUM,)),
     Case("SiroccoScaledToMaximum", "for a shorter time", scaling("ScaledToMaximum"), "29m"),

@@ -10,7 +10,15 @@ pytestmark = pytest.mark.unit
 
 KEY = Key("team", "mistral")
 FIGURES = ModelFigures(
-    state="InsufficientGPU", ready=True, replicas=3, ready_replicas=1, gpus=4, restarts=2, scaling="NoMetrics"
+    state="InsufficientGPU",
+    ready=False,
+    available=True,
+    stalled=True,
+    replicas=3,
+    ready_replicas=1,
+    gpus=4,
+    restarts=2,
+    scaling="NoMetrics",
 )
 
 
@@ -26,9 +34,25 @@ def test_a_model_has_its_figures_by_namespace_and_name() -> None:
     found = samples(telemetry)
     numbers = {
         name: found[f"{prefix}{name}{{{of}}}"]
-        for name in ("ready", "replicas", "ready_replicas", "gpus", "container_restarts")
+        for name in (
+            "ready",
+            "available",
+            "stalled",
+            "replicas",
+            "ready_replicas",
+            "gpus",
+            "container_restarts",
+        )
     }
-    assert numbers == {"ready": 1, "replicas": 3, "ready_replicas": 1, "gpus": 4, "container_restarts": 2}
+    assert numbers == {
+        "ready": 0,
+        "available": 1,
+        "stalled": 1,
+        "replicas": 3,
+        "ready_replicas": 1,
+        "gpus": 4,
+        "container_restarts": 2,
+    }
     assert found[f'{prefix}state{{{of},state="InsufficientGPU"}}'] == 1
     assert found[f'{prefix}scaling{{{of},state="NoMetrics"}}'] == 1
     assert found['sirocco_operator_objects{state="InsufficientGPU"}'] == 1

@@ -130,7 +130,9 @@ class _ModelCollector(Collector):
             objects.add_metric([reason], number)
         yield objects
         state = _model_family("state", "1 for the reason in a model's status.", "state")
-        ready = _model_family("ready", "1 while at least one pod of a model answers, else 0.")
+        ready = _model_family("ready", "1 while a model is as its spec asks, else 0.")
+        available = _model_family("available", "1 while at least one pod of a model answers, else 0.")
+        stalled = _model_family("stalled", "1 while a model needs somebody to change something, else 0.")
         replicas = _model_family("replicas", "Pods of a model that are wanted.")
         ready_replicas = _model_family("ready_replicas", "Pods of a model that answer.")
         gpus = _model_family("gpus", "GPUs that the pods of a model hold.")
@@ -140,13 +142,15 @@ class _ModelCollector(Collector):
             labels = [key.namespace, key.name]
             state.add_metric([*labels, each.state], 1)
             ready.add_metric(labels, float(each.ready))
+            available.add_metric(labels, float(each.available))
+            stalled.add_metric(labels, float(each.stalled))
             replicas.add_metric(labels, each.replicas)
             ready_replicas.add_metric(labels, each.ready_replicas)
             gpus.add_metric(labels, each.gpus)
             restarts.add_metric(labels, each.restarts)
             if each.scaling is not None:
                 scaling.add_metric([*labels, each.scaling], 1)
-        yield from (state, ready, replicas, ready_replicas, gpus, restarts, scaling)
+        yield from (state, ready, available, stalled, replicas, ready_replicas, gpus, restarts, scaling)
 
 
 def _model_family(name: str, documentation: str, *labels: str) -> GaugeMetricFamily:

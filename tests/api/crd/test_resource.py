@@ -101,14 +101,15 @@ def test_kubectl_shows_state_size_and_endpoint(
     status = {
         "conditions": [condition],
         "reason": "LoadingModel",
-        "replicas": 2,
+        "readyReplicas": 1,
+        "desiredReplicas": 2,
         "gpus": 4,
         "endpoint": "http://model.default.svc",
     }
     client.patch("InferenceModel", namespace, "model", {"status": status}, "status")
     heads, row = kubectl(cluster, "get", "imodel", "-n", namespace).splitlines()
-    assert heads.split() == ["NAME", "READY", "REASON", "REPLICAS", "GPUS", "ENDPOINT", "AGE"]
-    assert row.split()[:-1] == ["model", "False", "LoadingModel", "2", "4", "http://model.default.svc"]
+    assert heads.split() == ["NAME", "READY", "REASON", "SERVING", "DESIRED", "GPUS", "ENDPOINT", "AGE"]
+    assert row.split()[:-1] == ["model", "False", "LoadingModel", "1", "2", "4", "http://model.default.svc"]
 
 
 def test_kubectl_shows_who_may_use_it_when_asked_for_more(

@@ -1,9 +1,10 @@
 """The whole status: its fields, its conditions, and its stability while nothing changes."""
 
+from dataclasses import replace
 from typing import Any
 
 from sirocco_operator.status.compute import compute, invalid
-from sirocco_operator.status.observed import Observed
+from sirocco_operator.status.observed import Observed, Refusal, RefusalCause
 from tests.unit.status import cluster
 
 LATER = "2026-11-23T21:30:00Z"
@@ -24,21 +25,24 @@ def test_a_serving_model_has_every_field() -> None:
 
     status = compute(model, serving(), {}, cluster.NOW)
 
-    common = {"reason": "Ready", "observedGeneration": 3, "lastTransitionTime": cluster.NOW}
+    common = {"observedGeneration": 3, "lastTransitionTime": cluster.NOW}
+    served = {"message": "1 of 1 replicas serve", **common}
     assert status == {
         "observedGeneration": 3,
         "reason": "Ready",
         "message": "1 of 1 replicas serve",
         "replicas": 1,
+        "desiredReplicas": 1,
         "readyReplicas": 1,
         "gpus": 2,
         "selector": "app.kubernetes.io/managed-by=sirocco-operator,inference.sirocco.dev/model=mistral",
         "endpoint": "http://mistral.default.svc",
         "access": "Open",
         "conditions": [
-            {"type": "Ready", "status": "True", "message": "1 of 1 replicas serve", **common},
-            {"type": "Progressing", "status": "False", "message": "", **common},
-            {"type": "Degraded", "status": "False", "message": "", **common},
+            {"type": "Ready", "status": "True", "reason": "Ready", **served},
+            {"type": "Available", "status": "True", "reason": "Available", **served},
+            {"type": "Reconciling", "status": "False", "reason": "NotReconciling", "message": "", **common},
+            {"type": "Stalled", "status": "False", "reason": "NotStalled", "message": "", **common},
         ],
     }
 
@@ -70,7 +74,7 @@ def test_a_condition_that_changes_has_the_time_of_its_change() -> None:
     after = compute(model, serving(), before, LATER)
 
     assert condition(after, "Ready")["lastTransitionTime"] == LATER
-    assert condition(after, "Degraded")["lastTransitionTime"] == cluster.NOW
+    assert condition(after, "Stalled")["lastTransitionTime"] == cluster.NOW
 
 
 def test_the_order_in_which_pods_are_listed_does_not_matter() -> None:
@@ -83,31 +87,141 @@ def test_the_order_in_which_pods_are_listed_does_not_matter() -> None:
     assert cluster.reason_and_message(model, *pods) == cluster.reason_and_message(model, *reversed(pods))
 
 
-def test_a_model_that_serves_is_ready_whatever_its_other_pods_do() -> None:
+def statuses(status: dict[str, Any]) -> dict[str, str]:
+    return {each["type"]: each["status"] for each in status["conditions"]}
+
+
+def test_a_model_that_lacks_a_replica_is_available_and_not_ready() -> None:
     model = cluster.model({"replicas": 2})
     pods = [cluster.ready(model, "a"), cluster.crashed(cluster.pod(model, "b"), "KeyError: 1")]
 
     status = compute(model, Observed(cluster.deployment(), pods), {}, cluster.NOW)
 
-    assert (condition(status, "Ready")["status"], status["reason"]) == ("True", "EngineCrashed")
-    assert condition(status, "Degraded")["status"] == "True"
+    assert status["reason"] == "EngineCrashed"
+    assert statuses(status) == {
+        "Ready": "False",
+        "Available": "True",
+        "Reconciling": "True",
+        "Stalled": "False",
+    }
+
+
+def test_a_new_revision_that_crashes_while_the_old_one_serves_is_not_ready() -> None:
+    model = cluster.model()
+    crashed = cluster.crashed(cluster.pod(model, "b"), "error: unrecognized arguments: --x")
+    pods = [cluster.ready(model, "a", cluster.OLD), crashed]
+
+    status = compute(model, Observed(cluster.deployment(), pods), {}, cluster.NOW)
+
+    assert statuses(status) == {
+        "Ready": "False",
+        "Available": "True",
+        "Reconciling": "False",
+        "Stalled": "True",
+    }
+
+
+def test_a_rollout_is_not_ready_while_an_older_pod_serves_too() -> None:
+    model = cluster.model()
+    pods = [cluster.ready(model, "a", cluster.OLD), cluster.ready(model, "b")]
+
+    status = compute(model, Observed(cluster.deployment(), pods), {}, cluster.NOW)
+
+    assert (status["reason"], statuses(status)["Ready"]) == ("RollingOut", "False")
+
+
+def test_a_change_that_kubernetes_has_not_acted_on_is_not_ready() -> None:
+    observed = Observed(cluster.deployment(seen=False), serving().pods)
+
+    status = compute(cluster.model({"tensorParallel": 2}), observed, {}, cluster.NOW)
+
+    assert (statuses(status)["Ready"], statuses(status)["Reconciling"]) == ("False", "True")
+
+
+def test_a_stopped_model_is_ready_and_not_available() -> None:
+    status = compute(cluster.model({"replicas": 0}), Observed(cluster.deployment()), {}, cluster.NOW)
+
+    assert statuses(status) == {
+        "Ready": "True",
+        "Available": "False",
+        "Reconciling": "False",
+        "Stalled": "False",
+    }
+    assert condition(status, "Ready")["reason"] == condition(status, "Available")["reason"] == "Stopped"
+
+
+def test_a_model_that_stops_is_not_ready_until_its_pods_are_gone() -> None:
+    model = cluster.model({"replicas": 0})
+    observed = Observed(cluster.deployment(), [cluster.terminating(cluster.ready(model))])
+
+    status = compute(model, observed, {}, cluster.NOW)
+
+    assert (status["reason"], statuses(status)["Ready"]) == ("Stopping", "False")
+
+
+def test_an_autoscaled_model_is_ready_with_its_least_replicas_whatever_the_others_wait_for() -> None:
+    model = cluster.model({"autoscaling": {"minReplicas": 1, "maxReplicas": 4}})
+    deployment = {**cluster.deployment(), "spec": {"replicas": 2}}
+    short = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    pods = [cluster.ready(model, "a"), cluster.unscheduled(model, short, "b")]
+    observed = Observed(deployment, pods, nodes=[cluster.node("a", 1)])
+
+    status = compute(model, observed, {}, cluster.NOW)
+
+    assert status["reason"] == "WaitingForGPU"
+    assert (status["readyReplicas"], status["desiredReplicas"]) == (1, 2)
+    ready = condition(status, "Ready")
+    assert (ready["status"], ready["reason"], ready["message"]) == ("True", "Ready", "1 of 2 replicas serve")
+    assert (statuses(status)["Reconciling"], statuses(status)["Stalled"]) == ("False", "False")
+
+
+def test_a_refused_child_is_not_ready_though_every_pod_serves() -> None:
+    refusal = Refusal(RefusalCause.REJECTED, "Deployment", "mistral", "denied by policy")
+    observed = replace(serving(), refusals=[refusal])
+
+    status = compute(cluster.model({"tensorParallel": 2}), observed, {}, cluster.NOW)
+
+    assert statuses(status) == {
+        "Ready": "False",
+        "Available": "True",
+        "Reconciling": "False",
+        "Stalled": "True",
+    }
+
+
+def test_a_model_whose_service_belongs_to_somebody_else_is_not_available() -> None:
+    refusal = Refusal(RefusalCause.NAME_CONFLICT, "Service", "mistral")
+    observed = replace(serving(), refusals=[refusal])
+
+    status = compute(cluster.model({"tensorParallel": 2}), observed, {}, cluster.NOW)
+
+    assert statuses(status)["Available"] == "False"
+    assert "endpoint" not in status
 
 
 def test_an_invalid_resource_keeps_what_was_said_of_its_children() -> None:
     before = compute(cluster.model({"tensorParallel": 2}), serving(), {}, cluster.NOW)
 
-    status = invalid({"name": "mistral", "generation": 4}, "spec.replicas: too many", before, LATER)
+    metadata = {"name": "mistral", "generation": 4}
+    status = invalid(metadata, "spec.replicas: too many", serving().pods, before, LATER)
 
     assert (status["reason"], status["observedGeneration"]) == ("InvalidSpec", 4)
     assert status["message"].startswith("spec.replicas: too many: correct the fields")
     assert {key: status[key] for key in ("readyReplicas", "selector", "endpoint")} == {
         key: before[key] for key in ("readyReplicas", "selector", "endpoint")
     }
-    assert condition(status, "Ready")["status"] == "Unknown"
-    assert condition(status, "Degraded")["status"] == "True"
+    assert statuses(status) == {
+        "Ready": "False",
+        "Available": "True",
+        "Reconciling": "False",
+        "Stalled": "True",
+    }
 
 
-def test_an_invalid_resource_that_never_served_is_not_ready() -> None:
-    status = invalid({"name": "mistral", "generation": 1}, "spec.model: field required", {}, cluster.NOW)
+def test_an_invalid_resource_whose_pods_have_gone_is_not_available() -> None:
+    before = compute(cluster.model({"tensorParallel": 2}), serving(), {}, cluster.NOW)
 
-    assert condition(status, "Ready")["status"] == "False"
+    status = invalid({"generation": 4}, "spec.model: field required", [], before, LATER)
+
+    assert statuses(status)["Available"] == "False"
+    assert status["readyReplicas"] == 0

@@ -6,8 +6,11 @@ from sirocco_operator.status.figures import ModelFigures, figures
 from sirocco_operator.status.observed import Observed
 
 
-def status(ready: str = "True", **fields: Any) -> dict[str, Any]:
-    conditions = [{"type": "Ready", "status": ready, "reason": "Ready"}]
+def status(
+    ready: str = "True", available: str = "True", stalled: str = "False", **fields: Any
+) -> dict[str, Any]:
+    statuses = {"Ready": ready, "Available": available, "Stalled": stalled}
+    conditions = [{"type": kind, "status": holds, "reason": "Any"} for kind, holds in statuses.items()]
     return {"reason": "Ready", "conditions": conditions, "readyReplicas": 1, "gpus": 2, **fields}
 
 
@@ -22,19 +25,18 @@ def pod(*restarts: int, download: int = 0) -> dict[str, Any]:
 
 def test_wanted_replicas_are_the_deployments() -> None:
     observed = Observed(deployment={"spec": {"replicas": 3}})
-    assert figures(status(replicas=1), observed) == ModelFigures("Ready", True, 3, 1, 2, 0)
+    assert figures(status(replicas=1), observed) == ModelFigures(
+        "Ready", True, True, False, replicas=3, ready_replicas=1, gpus=2, restarts=0
+    )
 
 
 def test_restarts_of_every_container_count() -> None:
     assert figures(status(), Observed(pods=[pod(2, 1, download=4), pod(1), {}])).restarts == 8
 
 
-def test_a_model_without_a_serving_pod_is_not_ready() -> None:
-    assert not figures(status("False"), Observed()).ready
-
-
-def test_a_resource_that_became_invalid_is_not_reported_as_down() -> None:
-    assert figures(status("Unknown"), Observed()).ready
+def test_a_model_whose_old_pods_serve_is_available_and_not_ready() -> None:
+    found = figures(status("False", stalled="True"), Observed())
+    assert (found.ready, found.available, found.stalled) == (False, True, True)
 
 
 def test_scaling_is_the_reason_of_its_condition() -> None:

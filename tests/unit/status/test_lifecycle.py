@@ -26,14 +26,33 @@ def test_a_surplus_pod_on_its_way_out_is_not_counted() -> None:
     assert reported == ("Ready", "1 of 1 replicas serve")
 
 
-def test_an_unseen_change_of_the_deployment_is_not_ready() -> None:
+def test_a_change_that_the_deployments_controller_has_not_seen_is_updating() -> None:
     model = cluster.model()
 
-    reason, _ = cluster.reason_and_message(
+    assert cluster.reason_and_message(
         model, cluster.ready(model), deployment=cluster.deployment(seen=False)
-    )
+    ) == ("Updating", "the Deployment's controller has not acted on the last change yet")
 
-    assert reason == "Starting"
+
+def test_the_pods_of_before_a_change_are_not_blamed_for_it() -> None:
+    model = cluster.model()
+    crashed = cluster.crashed(cluster.pod(model), "error: unrecognized arguments: --x")
+    denied = cluster.deployment(failure='pods "mistral-x" is forbidden: denied by policy', seen=False)
+
+    assert cluster.reason_and_message(model, crashed, deployment=denied)[0] == "Updating"
+
+
+def test_a_new_deployment_that_its_controller_has_not_seen_is_starting() -> None:
+    new = {"metadata": {"name": "mistral", "generation": 1}}
+
+    assert cluster.reason_and_message(cluster.model(), deployment=new)[0] == "Starting"
+
+
+def test_surplus_pods_of_a_scale_down_are_not_told_as_created() -> None:
+    model = cluster.model({"replicas": 2})
+    pods = [cluster.pod(model, suffix) for suffix in "abc"]
+
+    assert cluster.reason_and_message(model, *pods) == ("Starting", "2 of 2 pods are created")
 
 
 def test_a_running_engine_that_does_not_answer_is_loading() -> None:

@@ -20,7 +20,7 @@ def test_a_surge_pod_without_a_free_gpu_names_the_way_out() -> None:
     )
 
 
-def test_a_model_whose_rollout_waits_is_ready_and_degraded() -> None:
+def test_a_model_whose_rollout_waits_is_available_and_not_ready() -> None:
     model = cluster.model()
     pods = [cluster.ready(model, "a", cluster.OLD), cluster.unscheduled(model, SHORT_OF_GPUS)]
     nodes = [cluster.node("a", 1)]
@@ -28,9 +28,10 @@ def test_a_model_whose_rollout_waits_is_ready_and_degraded() -> None:
     status = compute(model, Observed(cluster.deployment(), pods, nodes=nodes), {}, cluster.NOW)
 
     assert {each["type"]: each["status"] for each in status["conditions"]} == {
-        "Ready": "True",
-        "Progressing": "True",
-        "Degraded": "True",
+        "Ready": "False",
+        "Available": "True",
+        "Reconciling": "True",
+        "Stalled": "False",
     }
 
 
@@ -133,13 +134,3 @@ def test_without_the_deployment_the_newest_pods_are_the_wanted_ones() -> None:
     old["metadata"]["creationTimestamp"] = "2026-11-23T10:00:00Z"
 
     assert cluster.reason_and_message(model, old, cluster.pod(model), deployment=None)[0] == "RollingOut"
-
-
-def test_a_deadline_that_passed_without_a_cause_is_reported() -> None:
-    model = cluster.model()
-    timed_out = cluster.deployment(progressing="has timed out progressing.")
-
-    assert cluster.reason_and_message(model, cluster.pod(model), deployment=timed_out) == (
-        "Stalled",
-        'ReplicaSet "mistral-7f99ff5f67" has timed out progressing: see `kubectl describe` of its pods',
-    )

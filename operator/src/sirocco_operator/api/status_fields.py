@@ -13,7 +13,9 @@ class Condition(ApiModel):
     """One aspect of the model's state, as Kubernetes' own conditions."""
 
     type: str = Field(
-        min_length=1, max_length=316, description="Ready, Progressing, Degraded or ScalingActive."
+        min_length=1,
+        max_length=316,
+        description="Ready, Available, Reconciling, Stalled or ScalingActive.",
     )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether the aspect holds.")
     reason: str = Field(
@@ -35,18 +37,19 @@ class InferenceModelStatus(ApiModel):
     conditions: tuple[Condition, ...] = Field(
         default=(),
         max_length=16,
-        description="Ready, Progressing and Degraded; with autoscaling ScalingActive too.",
+        description="Ready (the model is as its spec asks), Available (the Service answers), Reconciling (it "
+        "is on its way) and Stalled (somebody must change something); with autoscaling ScalingActive too.",
         json_schema_extra=map_keyed_by("type"),
     )
     reason: str | None = Field(
-        default=None, max_length=1024, description="The Ready condition's reason, for a column."
+        default=None, max_length=1024, description="Why the model is as it is, in one word of a closed set."
     )
     message: str | None = Field(
-        default=None, max_length=32_768, description="The Ready condition's message: cause and fix."
+        default=None, max_length=32_768, description="The reason's sentence: cause and fix."
     )
     replicas: int | None = Field(default=None, ge=0, description="Pods that exist; read by /scale.")
     desired_replicas: int | None = Field(
-        default=None, ge=0, description="With autoscaling: pods that the load asks for."
+        default=None, ge=0, description="Pods that are wanted; with autoscaling those that the load asks for."
     )
     ready_replicas: int | None = Field(default=None, ge=0, description="Pods that answer.")
     gpus: int | None = Field(default=None, ge=0, description="GPUs that the pods hold.")
@@ -61,5 +64,12 @@ class InferenceModelStatus(ApiModel):
         description="Open: whoever reaches the Service may use the model. Keys: only with a key.",
     )
     observed_generation: int | None = Field(
-        default=None, ge=0, description="The metadata.generation that this status was computed from."
+        default=None,
+        ge=-1,
+        description="The metadata.generation that this status was computed from; -1 before the first.",
+    )
+    last_progress_time: datetime | None = Field(
+        default=None,
+        description="While the model is not as its spec asks: when it last came closer. It is Stalled once "
+        "the startup budget has passed since then.",
     )

@@ -41,6 +41,7 @@ from sirocco_operator.settings import Settings
 from sirocco_operator.status.compute import compute, invalid
 from sirocco_operator.status.figures import ModelFigures, figures
 from sirocco_operator.status.observed import Observed, Refusal
+from sirocco_operator.status.progress import seconds_until_stalled
 
 log = logging.getLogger(__name__)
 
@@ -134,15 +135,16 @@ class Reconciler:
         try:
             model = parse(raw)
         except InvalidResource as error:
-            status = invalid(raw["metadata"], str(error), previous, utc_now())
-            self._report(key, figures(status, Observed(pods=self._store.pods(key))))
+            pods = self._store.pods(key)
+            status = invalid(raw["metadata"], str(error), pods, previous, utc_now())
+            self._report(key, figures(status, Observed(pods=pods)))
             return Done(0 if await self._write_status(key, raw, previous, status) else None)
         keys_after = children_after = None
         try:
             # Before the children: pods that mount it wait for it.
             keys_after = await self._internal_secrets.ensure(key, model)
             convergence = await self._converge(key, model)
-            if convergence.created and not previous:
+            if convergence.created and not previous.get("conditions"):
                 # Events of what was just made are on their way: the first status then tells of them, too.
                 return Done(FIRST_STATUS_SECONDS)
             children_after = convergence.again_after
@@ -161,7 +163,8 @@ class Reconciler:
             refusals=refusals,
             scaling=await self._scaling.read(model, self._child(key, model, HORIZONTAL_POD_AUTOSCALER)),
         )
-        status = compute(model, observed, previous, utc_now())
+        now = utc_now()
+        status = compute(model, observed, previous, now)
         self._report(key, figures(status, observed))
         overtaken = await self._write_status(key, raw, previous, status)
         again = [
@@ -171,6 +174,7 @@ class Reconciler:
             children_after,
             REFUSED_SECONDS if refusals else None,
             self._scaling.again_after(status),
+            seconds_until_stalled(status, now),
         ]
         return Done(min((each for each in again if each is not None), default=None))
 

@@ -1,7 +1,7 @@
 """All detectors in order of severity; the status reports the first one that finds something.
 
-First comes what keeps the children from being written, then what a person must repair, then what the model
-waits for, then what goes on by itself.
+First comes what keeps the children from being written, then a change that the pods do not show yet, then what
+a person must repair, then what the model waits for, then what goes on by itself.
 """
 
 from sirocco_operator.status import (
@@ -20,6 +20,7 @@ from sirocco_operator.status.model_state import ModelState
 
 DETECTORS: tuple[Detector, ...] = (
     *refusals.DETECTORS,
+    *rollout.UNSEEN_DETECTORS,
     *lifecycle.STOPPED_DETECTORS,
     *images.DETECTORS,
     *mounts.DETECTORS,

@@ -9,7 +9,7 @@ from sirocco_operator.status.detector import Detect, Detector
 from sirocco_operator.status.evictions import evicted
 from sirocco_operator.status.messages import byte_size, cause_line
 from sirocco_operator.status.model_state import ModelState
-from sirocco_operator.status.reasons import Reason
+from sirocco_operator.status.reasons import Reason, Stage
 
 # The last line of `sirocco_serving.download` on stderr; its sentence is written for users.
 ERROR_LINE = re.compile(r"sirocco download: ([a-z-]+): (.+)")
@@ -61,17 +61,24 @@ def _repository(state: ModelState) -> str:
 FAILED_DETECTORS = (
     Detector(
         Reason.DOWNLOAD_FAILED,
-        download_failed(
-            frozenset({"not-found", "forbidden", "no-space", "no-access", "no-network", "stalled"})
-        ),
+        download_failed(frozenset({"not-found", "forbidden", "no-space", "no-access"})),
         "{quote}",
         "",
+        Stage.FAILED,
+    ),
+    Detector(
+        Reason.DOWNLOAD_FAILED,
+        download_failed(frozenset({"no-network", "stalled"})),
+        "{quote}",
+        "",
+        Stage.WAITING,
     ),
     Detector(
         Reason.DOWNLOAD_FAILED,
         evicted(r'EmptyDir volume "models" exceeds'),
         "{name} does not fit into the pod: {quote}",
         "keep the weights in a PersistentVolumeClaim that is large enough (cache.claimName)",
+        Stage.FAILED,
     ),
     Detector(Reason.DOWNLOAD_FAILED, download_failed(), "{name}: {quote}"),
 )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sirocco_operator.status.conditions import AVAILABLE, READY, STALLED
 from sirocco_operator.status.observed import Observed
 
 
@@ -13,7 +14,10 @@ class ModelFigures:
 
     # The reason in the status.
     state: str
+    # Whether its conditions Ready, Available and Stalled hold.
     ready: bool
+    available: bool
+    stalled: bool
     # Wanted pods, and pods that answer.
     replicas: int
     ready_replicas: int
@@ -30,8 +34,9 @@ def figures(status: Mapping[str, Any], observed: Observed) -> ModelFigures:
     wanted = ((observed.deployment or {}).get("spec") or {}).get("replicas", status.get("replicas"))
     return ModelFigures(
         state=str(status["reason"]),
-        # An invalid resource counts as ready when its pods served before: nobody observes them any more.
-        ready=conditions["Ready"]["status"] != "False",
+        ready=conditions[READY]["status"] == "True",
+        available=conditions[AVAILABLE]["status"] == "True",
+        stalled=conditions[STALLED]["status"] == "True",
         replicas=int(wanted or 0),
         ready_replicas=int(status.get("readyReplicas") or 0),
         gpus=int(status.get("gpus") or 0),

@@ -9,7 +9,7 @@ from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detect, Detector
 from sirocco_operator.status.model_state import ModelState
-from sirocco_operator.status.reasons import Reason
+from sirocco_operator.status.reasons import Reason, Stage
 
 # The kubelet's reasons for a container that waits for its image (pkg/kubelet/images/types.go).
 PULL_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"})
@@ -82,6 +82,7 @@ DETECTORS = (
         container_waits(frozenset({"InvalidImageName"})),
         "{image} is not an image's name",
         "correct engine.image (or model.uri for oci://)",
+        Stage.FAILED,
     ),
     Detector(
         Reason.IMAGE_PULL,

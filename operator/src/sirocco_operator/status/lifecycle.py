@@ -31,15 +31,16 @@ def loading(state: ModelState) -> Mapping[str, str] | None:
 
 
 def ready(state: ModelState) -> Mapping[str, str] | None:
-    """Detects that all wanted replicas serve and the Deployment's controller has seen the last change."""
-    if len(state.serving_pods) < state.wanted_replicas or not state.is_settled:
+    """Detects that all wanted replicas serve, of the newest revision alone."""
+    if len(state.serving_pods) < state.wanted_replicas or not state.is_as_asked:
         return None
     return {"serving": state.serving_share}
 
 
 def starting(state: ModelState) -> Mapping[str, str] | None:
     """Detects every other model: its pods are not created or not started yet."""
-    return {"created": str(len(state.current_pods)), "wanted": str(state.wanted_replicas)}
+    created = min(len(state.current_pods), state.wanted_replicas)
+    return {"created": str(created), "wanted": str(state.wanted_replicas)}
 
 
 STOPPED_DETECTORS = (

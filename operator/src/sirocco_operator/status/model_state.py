@@ -70,15 +70,23 @@ class ModelState:
         return any(pods.revision(pod) != self.revision for pod in self.serving_pods)
 
     @property
-    def is_settled(self) -> bool:
-        """Whether the Deployment's controller has seen the last change and has created every pod for it."""
+    def is_seen(self) -> bool:
+        """Whether the Deployment's controller has acted on the last change of the Deployment."""
         deployment = self.observed.deployment or {}
         status = deployment.get("status") or {}
-        seen = int((deployment.get("metadata") or {}).get("generation") or 0)
-        return (
-            int(status.get("observedGeneration") or 0) >= seen
-            and len(self.current_pods) >= self.wanted_replicas
-        )
+        generation = int((deployment.get("metadata") or {}).get("generation") or 0)
+        return int(status.get("observedGeneration") or 0) >= generation
+
+    @property
+    def is_as_asked(self) -> bool:
+        """Whether pods of the newest revision alone serve, as many as the spec asks for at least."""
+        if self.observed.refusals or not self.is_seen or self.is_rolling_out:
+            return False
+        if not self.wanted_replicas:
+            return all(pods.has_finished(pod) for pod in self.observed.pods)
+        autoscaling = self.model.spec.autoscaling
+        least = self.wanted_replicas if autoscaling is None else autoscaling.min_replicas
+        return len(self.serving_pods) >= least
 
     @property
     def serving_share(self) -> str:

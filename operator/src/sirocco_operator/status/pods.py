@@ -95,6 +95,19 @@ def has_started(pod: Manifest) -> bool:
     )
 
 
+def failed_starts(pod: Manifest) -> int:
+    """How often the engine or the download ended without having come up since; 0 once the engine is up."""
+    if has_started(pod):
+        return 0
+    counts = [0]
+    for container in (DOWNLOAD_CONTAINER, ENGINE_CONTAINER):
+        ended = termination(pod, container)
+        if ended and ended.get("exitCode"):
+            restarts = int(container_status(pod, container).get("restartCount") or 0)
+            counts.append(restarts + (not is_running(pod, container)))
+    return max(counts)
+
+
 def _container(pod: Manifest, container: str) -> Mapping[str, Any]:
     spec = pod.get("spec") or {}
     for entry in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):

@@ -1,4 +1,4 @@
-"""The closed set of reasons: what each means, its conditions, and what a person can do about it."""
+"""The closed set of reasons: what each means, how it may end, and what a person can do about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,12 +36,13 @@ class Reason(StrEnum):
     MODEL_FILES_INVALID = "ModelFilesInvalid"
     ENGINE_SETTING_REFUSED = "EngineSettingRefused"
     ENGINE_CRASHED = "EngineCrashed"
+    UPDATING = "Updating"
     REPLACING = "Replacing"
     ROLLOUT_NEEDS_GPU = "RolloutNeedsGPU"
     INSUFFICIENT_GPU = "InsufficientGPU"
     WAITING_FOR_GPU = "WaitingForGPU"
     UNSCHEDULABLE = "Unschedulable"
-    STALLED = "Stalled"
+    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
     EVICTED = "Evicted"
     ROLLING_OUT = "RollingOut"
     DOWNLOADING = "Downloading"
@@ -52,21 +53,13 @@ class Reason(StrEnum):
 
 
 class Stage(StrEnum):
-    """What a reason means for Progressing and Degraded; Ready depends on the serving pods alone."""
+    """How a reason may end: what decides between the conditions Reconciling and Stalled."""
 
-    SETTLED = "settled"  # as the spec asks: neither
-    WORKING = "working"  # proceeds by itself: Progressing
-    WAITING = "waiting"  # proceeds once something outside changes: Progressing and Degraded
-    FAILED = "failed"  # a person must act: Degraded
-
-
-# The status of the conditions Progressing and Degraded at each stage.
-CONDITIONS = {
-    Stage.SETTLED: ("False", "False"),
-    Stage.WORKING: ("True", "False"),
-    Stage.WAITING: ("True", "True"),
-    Stage.FAILED: ("False", "True"),
-}
+    SETTLED = "settled"  # as the spec asks
+    WORKING = "working"  # goes on by itself; stalled when nothing moves for the startup budget
+    WAITING = "waiting"  # may end by itself; stalled once the startup budget is used up
+    RETRYING = "retrying"  # as waiting; stalled also after three failed starts
+    FAILED = "failed"  # somebody must change something: stalled at once
 
 
 @dataclass(frozen=True)
@@ -103,7 +96,7 @@ MEANINGS: dict[Reason, Meaning] = {
         "raise the quota, or lower replicas or resources",
     ),
     Reason.SERVICE_ACCOUNT_MISSING: Meaning(
-        Stage.FAILED,
+        Stage.WAITING,
         "The pods' ServiceAccount does not exist.",
         "create it, or correct serviceAccountName",
     ),
@@ -115,7 +108,7 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.STOPPING: Meaning(Stage.WORKING, "No replicas are wanted; pods finish the requests in flight."),
     Reason.STOPPED: Meaning(Stage.SETTLED, "No replicas are wanted.", "set replicas to 1 or more to serve"),
     Reason.IMAGE_PULL: Meaning(
-        Stage.FAILED,
+        Stage.WAITING,
         "An image cannot be pulled: its name is wrong, it is not there, or the registry refuses it.",
         "correct engine.image (or model.uri for oci://) or imagePullSecrets, or make the registry reachable",
     ),
@@ -130,28 +123,28 @@ MEANINGS: dict[Reason, Meaning] = {
         "use a serving image with a numeric USER, or set podSecurityContext.runAsUser",
     ),
     Reason.SECRET_MISSING: Meaning(
-        Stage.FAILED,
+        Stage.WAITING,
         "A Secret that the pods need does not exist, or lacks a key.",
         "create it in the model's namespace, or correct model.secretName, access.keysSecretName, "
         "tracing.headersSecretName, volumes or imagePullSecrets",
     ),
     Reason.VOLUME_MISSING: Meaning(
-        Stage.FAILED,
+        Stage.WAITING,
         "A volume of the pods cannot be mounted, or its claim does not exist.",
         "create it in the model's namespace, or correct model.uri, cache.claimName or volumes",
     ),
     Reason.CONTAINER_NOT_CREATED: Meaning(
-        Stage.FAILED,
+        Stage.WAITING,
         "The node cannot create a container of the pod.",
         "correct the field that the message names; if none is yours, look at the node's container runtime",
     ),
     Reason.DOWNLOAD_FAILED: Meaning(
-        Stage.FAILED,
+        Stage.RETRYING,
         "The weights cannot be fetched: not found, gated, no space, or no network. It is tried again.",
         "see `kubectl logs -c download` of the pod",
     ),
     Reason.OUT_OF_MEMORY: Meaning(
-        Stage.FAILED,
+        Stage.RETRYING,
         "The engine used more memory than its container may (/dev/shm counts too).",
         "raise resources.limits.memory",
     ),
@@ -161,7 +154,7 @@ MEANINGS: dict[Reason, Meaning] = {
         "use faster storage for the weights (cache.claimName, or oci://), or a smaller model; " + LOGS,
     ),
     Reason.PODS_UNHEALTHY: Meaning(
-        Stage.FAILED,
+        Stage.RETRYING,
         "An engine that had come up fails its probes; the kubelet restarts it when it is dead.",
         LOGS,
     ),
@@ -177,18 +170,18 @@ MEANINGS: dict[Reason, Meaning] = {
         "(VLLM_CPU_KVCACHE_SPACE in engine.env for device: cpu)",
     ),
     Reason.OUT_OF_GPU_MEMORY: Meaning(
-        Stage.FAILED,
+        Stage.RETRYING,
         "The GPU's memory ran out.",
         "raise tensorParallel, lower engine.maxModelLen, engine.maxNumSeqs or engine.gpuMemoryUtilization, "
         "or choose quantized weights",
     ),
     Reason.GPU_UNAVAILABLE: Meaning(
-        Stage.FAILED,
+        Stage.RETRYING,
         "The engine sees no GPU that it can use, or fewer than it was given.",
         "look at the node's driver and device plugin; device and engine.image must fit each other",
     ),
     Reason.GPU_FAULT: Meaning(
-        Stage.FAILED,
+        Stage.RETRYING,
         "A GPU, or the link between GPUs, failed.",
         "if it comes again on the same node, drain the node and look at its GPUs; " + LOGS,
     ),
@@ -218,7 +211,10 @@ MEANINGS: dict[Reason, Meaning] = {
         "change the engine field that the message names",
     ),
     Reason.ENGINE_CRASHED: Meaning(
-        Stage.FAILED, "The engine ended for a cause that is not in this list; it is restarted.", LOGS
+        Stage.RETRYING, "The engine ended for a cause that is not in this list; it is restarted.", LOGS
+    ),
+    Reason.UPDATING: Meaning(
+        Stage.WORKING, "Kubernetes has not acted on the last change of the model's Deployment yet."
     ),
     Reason.REPLACING: Meaning(
         Stage.WORKING, "A new pod waits for the GPUs of one that finishes its requests and then goes."
@@ -229,7 +225,7 @@ MEANINGS: dict[Reason, Meaning] = {
         "set rollout.strategy: InPlace to free an old pod's GPUs first, or free GPUs",
     ),
     Reason.INSUFFICIENT_GPU: Meaning(
-        Stage.FAILED,
+        Stage.WAITING,
         "No node has as many GPUs as a pod asks for, free or not.",
         "lower tensorParallel or add nodes",
     ),
@@ -243,10 +239,10 @@ MEANINGS: dict[Reason, Meaning] = {
         "No node takes the pod; the message is the scheduler's.",
         "change the pod's fields, or add nodes that fit them",
     ),
-    Reason.STALLED: Meaning(
+    Reason.PROGRESS_DEADLINE_EXCEEDED: Meaning(
         Stage.FAILED,
-        "The Deployment made no progress within its deadline, and no other cause is seen.",
-        "see `kubectl describe` of its pods",
+        "Nothing has moved for the startup budget, and no other cause is seen.",
+        "see `kubectl describe` of the model's Deployment and pods",
     ),
     Reason.EVICTED: Meaning(
         Stage.WORKING,
@@ -258,5 +254,5 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.LOADING: Meaning(Stage.WORKING, "The engine loads the weights and warms up."),
     Reason.PULLING_IMAGE: Meaning(Stage.WORKING, "A node pulls an image."),
     Reason.STARTING: Meaning(Stage.WORKING, "Pods are being created and scheduled."),
-    Reason.READY: Meaning(Stage.SETTLED, "All replicas serve."),
+    Reason.READY: Meaning(Stage.SETTLED, "All wanted replicas serve, of the present spec."),
 }

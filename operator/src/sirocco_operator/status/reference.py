@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sirocco_operator.status.all_detectors import DETECTORS
-from sirocco_operator.status.reasons import CONDITIONS, MEANINGS, Reason
+from sirocco_operator.status.reasons import MEANINGS, Reason, Stage
 from sirocco_operator.status.scaling_reasons import SCALING_MEANINGS
 
 PATH = Path("docs/status.md")
@@ -15,20 +15,44 @@ HEAD = """\
 `kubectl get imodel` shows READY and REASON; `kubectl get imodel NAME -o jsonpath='{.status.message}'`
 gives the sentence with the cause and the fix.
 
-- **Ready** is True while at least one pod serves, of the wanted or of an older revision: the Service answers.
-- **Progressing** is True while the model is on its way to what was asked for.
-- **Degraded** is True while something must change before it gets there.
+- **Ready** is True while the model is as its spec asks: as many pods of the present spec serve as are wanted
+  (with autoscaling, `minReplicas`), and none of an older one. With `replicas: 0`: no pod is left.
+- **Available** is True while the Service answers, by pods of the present or an older spec.
+- **Reconciling** is True while the model is on its way to what its spec asks, or may get there by itself.
+- **Stalled** is True when it will not get there unless somebody changes something; the message says what.
+
+Of Ready, Reconciling and Stalled exactly one is True; how tools read them: [gitops.md](gitops.md).
+Each has the reason that the model has, but for those that have nothing to tell: Available is True for
+`Available`, Reconciling and Stalled are False for `NotReconciling` and `NotStalled`.
 
 `.status.reason` is the most telling of the reasons below. Where several hold, the one further up is told.
+With autoscaling, replicas beyond `minReplicas` may wait or fail while the model is Ready.
 
-| Reason | Progressing | Degraded | Meaning | What to do |
-|---|---|---|---|---|
+When a model that is not Ready counts as Stalled:
+
+- *at once*: it cannot end without a change.
+- *budget*: when the model has made no progress for the startup budget, 30 minutes: no new spec, and no step
+  of what goes on by itself, such as bytes of a download. `.status.lastProgressTime` is when it last did.
+- *budget, or 3 starts*: also when the engine or the download has failed three times without coming up.
+- *never*: it goes on by itself. If nothing moves for the startup budget, and nothing is at work that may take
+  longer, the reason becomes `ProgressDeadlineExceeded`.
+
+| Reason | Stalled | Meaning | What to do |
+|---|---|---|---|
 """
+
+STALLED = {
+    Stage.SETTLED: "-",
+    Stage.WORKING: "never",
+    Stage.WAITING: "budget",
+    Stage.RETRYING: "budget, or 3 starts",
+    Stage.FAILED: "at once",
+}
 
 SCALING_HEAD = """
 ## ScalingActive
 
-With `autoscaling` there is a fourth condition: True while the replica count follows the load. Its message
+With `autoscaling` there is a fifth condition: True while the replica count follows the load. Its message
 says what the count was last decided by, e.g. `3 → 5: 41 in flight, target 8 a replica`;
 `.status.desiredReplicas` is the count. More in [autoscaling.md](autoscaling.md).
 
@@ -39,14 +63,17 @@ says what the count was last decided by, e.g. `3 → 5: 41 in flight, target 8 a
 
 def reference() -> str:
     """The page, as Markdown; reasons in the order of the detectors."""
-    # `compute.invalid` tells of what no detector gets to see.
-    reasons = dict.fromkeys((Reason.INVALID_SPEC, *(detector.reason for detector in DETECTORS)))
+    # These two tell of what no detector gets to see.
+    found = (detector.reason for detector in DETECTORS)
+    reasons = dict.fromkeys((Reason.INVALID_SPEC, *found, Reason.PROGRESS_DEADLINE_EXCEEDED))
     lines = []
     for reason in reasons:
         meaning = MEANINGS[reason]
-        progressing, degraded = CONDITIONS[meaning.stage]
-        advice = _advice(meaning.fix)
-        lines.append(f"| `{reason}` | {progressing} | {degraded} | {meaning.meaning} | {advice} |\n")
+        stages = dict.fromkeys(
+            (*(each.stage or meaning.stage for each in DETECTORS if each.reason is reason), meaning.stage)
+        )
+        stalled = " or ".join(STALLED[stage] for stage in stages)
+        lines.append(f"| `{reason}` | {stalled} | {meaning.meaning} | {_advice(meaning.fix)} |\n")
     scaling = [
         f"| `{reason}` | {meaning.active} | {meaning.meaning} | {_advice(meaning.fix)} |\n"
         for reason, meaning in SCALING_MEANINGS.items()

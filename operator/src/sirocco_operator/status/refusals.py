@@ -36,8 +36,9 @@ def _denials(state: ModelState) -> tuple[str, ...]:
         if refusal.cause is RefusalCause.REJECTED
     ]
     failure = pods.condition(state.observed.deployment or {}, "ReplicaFailure")
-    # After scaling down or stopping, the condition may be left over.
-    if failure.get("status") == "True" and len(state.current_pods) < state.wanted_replicas:
+    # It may be left over from before a change, a scale-down or a stop.
+    is_current = state.is_seen and len(state.current_pods) < state.wanted_replicas
+    if failure.get("status") == "True" and is_current:
         denials.append(ATTEMPT.sub("", str(failure.get("message", ""))))
     return tuple(denials)
 

@@ -12,6 +12,13 @@ from sirocco_operator.status.reasons import Reason
 from sirocco_operator.status.scheduling import gpus_in_use, gpus_short
 
 
+def unseen(state: ModelState) -> Mapping[str, str] | None:
+    """Detects a change of an existing Deployment that its controller has not acted on: pods are as before."""
+    deployment = state.observed.deployment or {}
+    is_new = not (deployment.get("status") or {}).get("observedGeneration")
+    return None if is_new or state.is_seen else {}
+
+
 def replacing(state: ModelState) -> Mapping[str, str] | None:
     """Detects a pod that waits for the GPUs of a terminating pod of this model."""
     resource = state.model.spec.gpu_resource
@@ -40,17 +47,9 @@ def rolling_out(state: ModelState) -> Mapping[str, str] | None:
     return {"updated": str(updated), "wanted": str(state.wanted_replicas), "step": step}
 
 
-def stalled(state: ModelState) -> Mapping[str, str] | None:
-    """Detects a Deployment past its progress deadline, when no other detector knows the cause."""
-    progressing = pods.condition(state.observed.deployment or {}, "Progressing")
-    if (
-        progressing.get("reason") != "ProgressDeadlineExceeded"
-        or len(state.current_pods) - len(state.unready_pods) >= state.wanted_replicas
-    ):
-        return None
-    return {"quote": str(progressing.get("message", ""))}
-
-
+UNSEEN_DETECTORS = (
+    Detector(Reason.UPDATING, unseen, "the Deployment's controller has not acted on the last change yet"),
+)
 BLOCKED_DETECTORS = (
     Detector(
         Reason.REPLACING,
@@ -64,6 +63,5 @@ BLOCKED_DETECTORS = (
     ),
 )
 WORKING_DETECTORS = (
-    Detector(Reason.STALLED, stalled, "{quote}"),
     Detector(Reason.ROLLING_OUT, rolling_out, "{updated} of {wanted} replicas serve the new revision{step}"),
 )

@@ -64,3 +64,21 @@ def test_the_crd_stays_below_the_size_that_appliers_can_carry() -> None:
 
 def test_only_maps_take_fields_that_the_schema_does_not_know() -> None:
     assert "x-kubernetes-preserve-unknown-fields" not in crd_yaml()
+
+
+def _defaults(schema: dict[str, Any], path: str) -> list[str]:
+    """Paths of the fields that the API server fills in."""
+    found = [path] if "default" in schema else []
+    for name, child in schema.get("properties", {}).items():
+        found += _defaults(child, f"{path}.{name}")
+    return found + (_defaults(schema["items"], f"{path}[]") if "items" in schema else [])
+
+
+def test_no_entry_of_a_list_has_a_default_that_tools_would_see_as_a_change() -> None:
+    assert [path for path in _defaults(resource_schema()["properties"]["spec"], "spec") if "[]" in path] == []
+
+
+def test_a_resource_that_nobody_has_looked_at_tells_so() -> None:
+    status = resource_schema()["properties"]["status"]
+    assert status["default"] == {"observedGeneration": -1}
+    assert status["properties"]["observedGeneration"]["minimum"] == -1

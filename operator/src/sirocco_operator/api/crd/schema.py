@@ -59,7 +59,7 @@ def _structural(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Sche
             name: _structural(child, definitions) for name, child in schema["properties"].items()
         }
     if "items" in schema:
-        schema["items"] = _structural(schema["items"], definitions)
+        schema["items"] = _without_defaults(_structural(schema["items"], definitions))
         schema.setdefault("x-kubernetes-list-type", "atomic")
     _map_values(schema, definitions)
     _default(schema)
@@ -78,6 +78,14 @@ def _flatten(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema:
             raise ValueError(f"a CRD's field has one type, this one has several: {choices}")
         return _flatten({**choices[0], **schema}, definitions)
     return schema
+
+
+def _without_defaults(schema: Schema) -> Schema:
+    """The schema of a list's entry: tools that compare lists as a whole would see a default as a change."""
+    found = {key: value for key, value in schema.items() if key != "default"}
+    if "properties" in found:
+        found["properties"] = {name: _without_defaults(each) for name, each in found["properties"].items()}
+    return found
 
 
 def _map_values(schema: Schema, definitions: Mapping[str, Any]) -> None:
