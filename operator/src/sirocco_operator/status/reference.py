@@ -25,7 +25,7 @@ Of Ready, Reconciling and Stalled exactly one is True; how tools read them: [git
 Each has the reason that the model has, but for those that have nothing to tell: Available is True for
 `Available`, Reconciling and Stalled are False for `NotReconciling` and `NotStalled`.
 
-`.status.reason` is the most telling of the reasons below. Where several hold, the one further up is told.
+`.status.reason` is one of the reasons below. Where several hold, it is the one further up.
 With autoscaling, replicas beyond `minReplicas` may wait or fail while the model is Ready.
 
 When a model that is not Ready counts as Stalled:

@@ -1,5 +1,7 @@
 """The error of one request, answered in OpenAI's format."""
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -14,6 +16,18 @@ _TYPES = {
     404: "not_found_error",
     429: "rate_limit_error",
 }
+
+
+class _ErrorResponse(JSONResponse):
+    """Keeps the error's code for the log and the metrics when it is sent."""
+
+    def __init__(self, content: object, status: int, headers: Mapping[str, str], *, code: str) -> None:
+        super().__init__(content, status_code=status, headers=headers)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        set_error_code(scope, self._code)
+        await super().__call__(scope, receive, send)
 
 
 class RequestError(Exception):
@@ -50,11 +64,10 @@ class RequestError(Exception):
             headers["retry-after"] = str(self.retry_after_seconds)
         if self.status == 401:
             headers["www-authenticate"] = "Bearer"
-        return JSONResponse(self.body(), status_code=self.status, headers=headers)
+        return _ErrorResponse(self.body(), self.status, headers, code=self.code)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers the request, and keeps the code for the log and the metrics."""
-        set_error_code(scope, self.code)
+        """Answers the request."""
         await self.response()(scope, receive, send)
 
     def body(self) -> dict[str, dict[str, str | None]]:
@@ -68,5 +81,4 @@ async def answer_request_error(request: Request, error: Exception) -> Response:
         raise error
     if error.param == "prompt":
         error.param = prompt_field(request.scope["path"])
-    set_error_code(request.scope, error.code)
     return error.response()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from sirocco_serving.access.cors import Cors
+from sirocco_serving.request.state import error_code
 from tests.unit.serving.asgi import Exchange, answering, call
 
 HERE, THERE = "https://app.example", "https://other.example"
@@ -39,6 +40,7 @@ def test_a_refused_preflight_says_so_in_the_one_error_shape(origin: str, method:
     assert set(error) == {"message", "type", "param", "code"}
     assert error["code"] == "cors_refused"
     assert answer.headers.get(ALLOWED) != THERE
+    assert error_code(answer.scope) == "cors_refused", "the log and the metrics count it"
 
 
 @pytest.mark.parametrize("status", [200, 401, 429, 500])
