@@ -62,7 +62,8 @@ def _write_module(tools: Sequence[Tool], work: Path) -> None:
         module, version, local = "k8s.io/kubernetes", versions.KUBERNETES, versions.KUBERNETES_LIBRARIES
         more = {name: pinned for name, pinned in versions.NODE_MODULES.items() if name != module}
     else:
-        module, version, local, more = first.module, first.version, first.version, {}
+        module, version, local = first.module, first.version, first.version
+        more = dict([first.beside.split()]) if first.beside else {}
     published = module_folder(module, version)
     text = build_module((published / "go.mod").read_text(), module, version, local)
     (work / "go.mod").write_text(

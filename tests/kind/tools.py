@@ -58,6 +58,16 @@ CHART = (
         versions.KUBECONFORM,
     ),
 )
+KSTATUS = Tool(
+    "kstatus",
+    "./kstatus",
+    "github.com/fluxcd/cli-utils",
+    versions.KSTATUS,
+    how="dependency",
+    beside=f"sigs.k8s.io/cli-utils {versions.CLI_UTILS}",
+)
+"""What Helm, Flux and Argo CD think of an object."""
+
 NODE = (
     ETCD,
     *(
@@ -148,7 +158,7 @@ INTEGRATIONS = (
 GROUPS = {
     "demo": (HELM,),
     "chart": (KUBE, *CHART),
-    "api": (KUBE, ETCD),
+    "api": (KUBE, ETCD, KSTATUS),
     "cluster": (KUBE, KIND),
     "node": (KUBE, *NODE),
     "integrations": INTEGRATIONS,

@@ -20,6 +20,10 @@ NODE_MODULES = {
 KIND = "v0.33.0"
 HELM = "v4.3.1"
 HELM3 = "v3.19.0"
+KSTATUS = "v1.2.2"
+"""Flux's fork of cli-utils, at the version that HELM uses."""
+
+CLI_UTILS = "v0.37.2"
 KUBECONFORM = "v0.8.0"
 JAEGER = "v1.76.0"
 COMPOSE = "v2.40.3"

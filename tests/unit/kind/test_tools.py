@@ -68,7 +68,15 @@ def test_the_demo_takes_one_helm_and_no_other_tool_of_the_chart() -> None:
 
 
 def test_a_program_is_built_under_its_packages_name() -> None:
-    assert {tool.name: built_name(tool) for tool in GROUPS["api"]} == {"kube": "kube", "etcd": "server"}
+    assert {tool.name: built_name(tool) for tool in GROUPS["api"]} == {
+        "kube": "kube",
+        "etcd": "server",
+        "kstatus": "kstatus",
+    }
+
+
+def test_another_version_of_a_second_module_makes_a_tool_stale(tool: Tool) -> None:
+    assert replace(tool, beside="example.org/second v1.0.0").key() != tool.key()
 
 
 def test_no_two_of_the_nodes_programs_are_built_under_one_name() -> None:
