@@ -25,6 +25,7 @@ _PLURALS = {
     "Lease": "leases",
     "Namespace": "namespaces",
     "Node": "nodes",
+    "PersistentVolumeClaim": "persistentvolumeclaims",
     "Pod": "pods",
     "PodDisruptionBudget": "poddisruptionbudgets",
     "ReplicaSet": "replicasets",

@@ -25,6 +25,7 @@ OTHERS = {
     ("", "secrets"): {"create"},
     ("", "pods"): {"list", "watch"},
     ("", "events"): {"list"},
+    ("", "persistentvolumeclaims"): {"get"},
 }
 NODES = {("", "nodes"): {"list"}}
 METRICS_API = {("apiregistration.k8s.io", "apiservices"): {"get", "patch"}}

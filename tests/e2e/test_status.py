@@ -128,4 +128,4 @@ def test_stock_image_lacks_our_layer(kubectl: Kubectl) -> None:
 
 def test_engine_that_ends_is_told_with_its_cause(kubectl: Kubectl) -> None:
     message = models.message(told(kubectl, "crashing", "EngineSettingRefused"))
-    assert "max_model_len" in message
+    assert "engine.maxModelLen is 1000000" in message

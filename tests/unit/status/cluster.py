@@ -150,15 +150,44 @@ def event(of: dict[str, Any], reason: str, message: str, at: str = "2026-11-23T2
 
 
 def node(
-    name: str, gpus: int, labels: Mapping[str, str] | None = None, taint: str | None = None
+    name: str,
+    gpus: int,
+    labels: Mapping[str, str] | None = None,
+    taint: str | None = None,
+    *,
+    cordoned: bool = False,
 ) -> dict[str, Any]:
-    """A node with that many nvidia.com/gpu, and a NoSchedule taint of that key."""
+    """A node with that many nvidia.com/gpu, and a NoSchedule taint of that `key` or `key=value`."""
     amount = {"nvidia.com/gpu": str(gpus)} if gpus else {}
-    taints = [{"key": taint, "effect": "NoSchedule"}] if taint else []
+    taints = []
+    if taint:
+        key, _, value = taint.partition("=")
+        taints.append({"key": key, "effect": "NoSchedule", **({"value": value} if value else {})})
+    if cordoned:
+        taints.append({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"})
     return {
         "metadata": {"name": name, "labels": dict(labels or {})},
-        "spec": {"taints": taints} if taints else {},
+        "spec": {
+            **({"taints": taints} if taints else {}),
+            **({"unschedulable": True} if cordoned else {}),
+        },
         "status": {"allocatable": {"cpu": "16", "memory": "64Gi", **amount}},
+    }
+
+
+def holder(of: str, node: str, gpus: int, *, is_model: bool = False) -> dict[str, Any]:
+    """A pod, `namespace/name` or one of the model of that name, that holds GPUs of a node."""
+    namespace, name = of.split("/")
+    labels = {"app.kubernetes.io/managed-by": "sirocco-operator", "inference.sirocco.dev/model": name}
+    limits = {"nvidia.com/gpu": str(gpus)}
+    return {
+        "metadata": {
+            "namespace": namespace,
+            "name": f"{name}-5d8c7f9b6c-abcde" if is_model else name,
+            "labels": labels if is_model else {},
+        },
+        "spec": {"nodeName": node, "containers": [{"resources": {"limits": limits}}]},
+        "status": {"phase": "Running"},
     }
 
 

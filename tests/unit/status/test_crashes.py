@@ -9,27 +9,9 @@ CORE = "(EngineCore pid=153) ERROR 11-23 20:42:07 [core.py:1510] "
 
 CAUSES = [
     (
-        "ValueError: To serve at least one request with the model's max seq len (190000), (4.08 GiB KV cache "
-        "is needed, which is larger than the available KV cache memory (1.0 GiB). Try increasing "
-        "`gpu_memory_utilization`",
-        "KVCacheTooSmall",
-        "lower engine.maxModelLen",
-    ),
-    (
-        "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`",
-        "KVCacheTooSmall",
-        "lower engine.maxModelLen",
-    ),
-    (
         "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 224.00 MiB. GPU 0 has a total",
         "OutOfGPUMemory",
         "raise tensorParallel",
-    ),
-    (
-        "ValueError: Free memory on device cuda:0 (2.1/79.1 GiB) on startup is less than desired GPU memory "
-        "utilization (0.92, 72.8 GiB). Decrease GPU memory utilization or reduce GPU memory used by others",
-        "OutOfGPUMemory",
-        "something else uses this GPU",
     ),
     ("vllm serve: error: unrecognized arguments: --no-such-flag", "UnknownArgument", "correct engine.args"),
     (
@@ -67,12 +49,6 @@ CAUSES = [
         "correct model.uri",
     ),
     (
-        "  Value error, User-specified max_model_len (99999) is greater than the derived max_model_len "
-        f"(max_position_embeddings=32768 or model_max_length=None in model's config.json).{FIELDS}",
-        "EngineSettingRefused",
-        "lower engine.maxModelLen",
-    ),
-    (
         "  Value error, Total number of attention heads (9) must be divisible by tensor parallel size (2)."
         f"{FIELDS}",
         "EngineSettingRefused",
@@ -103,11 +79,6 @@ CAUSES = [
         "GPUFault",
         "if it comes again on the same node",
     ),
-    (
-        "sirocco serving: config: drain.settle_seconds: must be 0 or more",
-        "ServingSettingsInvalid",
-        "use a serving image of this operator's version",
-    ),
 ]
 
 
@@ -120,16 +91,133 @@ def test_a_crash_is_reported_by_its_cause_and_a_fix(line: str, reason: str, fix:
 
     cause = line.strip().removeprefix("Value error, ").removesuffix(FIELDS).rstrip(".")
     assert reported == reason
+    assert message.startswith("the engine ended, vLLM says: ")
     assert f"{cause}: {fix}" in message
+
+
+KV_CACHE = (
+    "ValueError: To serve at least one request with the model's max seq len (190000), (4.08 GiB KV cache is "
+    "needed, "
+    "which is larger than the available KV cache memory (1.0 GiB). {}Try increasing `gpu_memory_utilization` "
+    "(which also controls CPU memory on the CPU backend) or decreasing `max_model_len` when initializing the "
+    "engine."
+)
+TOO_LONG = (
+    "  Value error, User-specified max_model_len (99999) is greater than the derived max_model_len "
+    "(max_position_embeddings={} or model_max_length={} in model's config.json). To allow overriding this "
+    "maximum, set the env var VLLM_ALLOW_LONG_MAX_MODEL_LEN=1. VLLM_ALLOW_LONG_MAX_MODEL_LEN must be used "
+    "with "
+    "extreme caution."
+)
+KV_CACHE_SPACE = "(VLLM_CPU_KVCACHE_SPACE in engine.env for device: cpu)"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "told"),
+    [
+        (
+            KV_CACHE.format("Based on the available memory, the estimated maximum model length is 46512. "),
+            "KVCacheTooSmall",
+            "one request of 190000 tokens needs a KV cache of 4.08 GiB, and 1.0 GiB are free for it: set "
+            "engine.maxModelLen to 46512 or less, or raise engine.gpuMemoryUtilization or tensorParallel "
+            f"{KV_CACHE_SPACE}",
+        ),
+        (
+            KV_CACHE.format(""),
+            "KVCacheTooSmall",
+            "one request of 190000 tokens needs a KV cache of 4.08 GiB, and 1.0 GiB are free for it: set "
+            f"engine.maxModelLen to less, or raise engine.gpuMemoryUtilization or tensorParallel "
+            f"{KV_CACHE_SPACE}",
+        ),
+        (
+            "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`",
+            "KVCacheTooSmall",
+            "the weights leave no memory for the KV cache: raise tensorParallel or "
+            "engine.gpuMemoryUtilization, or "
+            f"choose quantized weights {KV_CACHE_SPACE}",
+        ),
+        (
+            TOO_LONG.format("32768", "None") + FIELDS,
+            "EngineSettingRefused",
+            "engine.maxModelLen is 99999, and the model was made for 32768 tokens: lower engine.maxModelLen "
+            "to "
+            "32768, or leave it out",
+        ),
+        (
+            TOO_LONG.format("8192.0", "16384") + FIELDS,
+            "EngineSettingRefused",
+            "engine.maxModelLen is 99999, and the model was made for 16384 tokens: lower engine.maxModelLen "
+            "to "
+            "16384, or leave it out",
+        ),
+        (
+            "ValueError: Free memory on device cuda:0 (2.1/79.1 GiB) on startup is less than desired GPU "
+            "memory "
+            "utilization (0.92, 72.8 GiB). Decrease GPU memory utilization or reduce GPU memory used by "
+            "other",
+            "OutOfGPUMemory",
+            "the GPU has 2.1 of 79.1 GiB free, and the engine wants 72.8 GiB: something else uses this GPU: "
+            "free "
+            "it, or lower engine.gpuMemoryUtilization",
+        ),
+        (
+            "sirocco serving: config: drain.settle_seconds: must be 0 or more",
+            "ServingSettingsInvalid",
+            "the serving layer refuses its settings: drain.settle_seconds: must be 0 or more: use a serving "
+            "image "
+            "of this operator's version",
+        ),
+    ],
+)
+def test_a_crash_whose_figures_are_known_says_what_fits_without_vllms_words(
+    line: str, reason: str, told: str
+) -> None:
+    model = cluster.model()
+
+    assert cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), f"{line}\n")) == (
+        reason,
+        told,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "advice"),
+    [
+        (
+            "ValueError: 4 GiB KV cache is needed, which is larger than the available memory",
+            "KVCacheTooSmall",
+            "lower engine.maxModelLen",
+        ),
+        (
+            "ValueError: User-specified max_model_len (9) is much greater than the derived one. "
+            "set the env var VLLM_ALLOW_LONG_MAX_MODEL_LEN=1",
+            "EngineSettingRefused",
+            "lower engine.maxModelLen",
+        ),
+        (
+            "ValueError: Free memory on device cuda:0 is less than 3 GiB",
+            "OutOfGPUMemory",
+            "something else uses this GPU",
+        ),
+    ],
+)
+def test_another_wording_of_vllm_gets_the_same_advice(line: str, reason: str, advice: str) -> None:
+    model = cluster.model()
+
+    reported, told = cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), line))
+
+    assert reported == reason
+    assert advice in told
+    assert "VLLM_ALLOW_LONG" not in told
 
 
 def test_the_prefix_of_a_process_is_left_out() -> None:
     model = cluster.model()
-    log = f"{CORE}ValueError: No available memory for the cache blocks.\n"
+    log = f"{CORE}torch.OutOfMemoryError: CUDA out of memory.\n"
 
     _, message = cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), log))
 
-    assert message.startswith("ValueError: No available memory for the cache blocks: ")
+    assert message.startswith("the engine ended, vLLM says: torch.OutOfMemoryError: CUDA out of memory: ")
 
 
 def test_a_cause_before_the_final_traceback_is_found() -> None:
@@ -155,7 +243,7 @@ def test_an_unknown_crash_is_reported_by_its_exception_rather_than_what_comes_af
 
     assert cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), log)) == (
         "EngineCrashed",
-        "exit code 1, KeyError: 'layers.40.weight': "
+        "the engine ended with exit code 1: KeyError: 'layers.40.weight': "
         "see `kubectl logs -c vllm` of the pod, with --previous after a restart",
     )
 
@@ -165,7 +253,7 @@ def test_a_crash_without_words_is_reported_by_its_exit_code() -> None:
 
     assert cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), "", exit_code=139))[
         1
-    ].startswith("exit code 139: see")
+    ].startswith("the engine ended with exit code 139: see")
 
 
 def test_a_crash_stays_reported_while_the_engine_starts_again() -> None:

@@ -11,9 +11,12 @@ NAME = "mistral-7f99ff5f67-x2k4p"
 @pytest.mark.parametrize(
     ("download", "message"),
     [
-        (Download(3_200_000_000, 14_500_000_000), "fetching 3.2 of 14.5 GB of mistralai/Mistral-7B"),
-        (Download(800_000_000, 14_500_000_000), "fetching 800.0 MB of 14.5 GB of mistralai/Mistral-7B"),
-        (Download(12, None), "fetching 12 B of mistralai/Mistral-7B"),
+        (Download(3_200_000_000, 14_500_000_000), "the pod downloads 3.2 of 14.5 GB of mistralai/Mistral-7B"),
+        (
+            Download(800_000_000, 14_500_000_000),
+            "the pod downloads 800.0 MB of 14.5 GB of mistralai/Mistral-7B",
+        ),
+        (Download(12, None), "the pod downloads 12 B of mistralai/Mistral-7B"),
     ],
 )
 def test_a_download_is_reported_in_bytes(download: Download, message: str) -> None:
@@ -32,7 +35,7 @@ def test_of_several_downloads_the_least_advanced_is_reported() -> None:
     }
 
     assert cluster.reason_and_message(model, *pods, downloads=downloads)[1].startswith(
-        "fetching 2.0 of 10.0 GB"
+        "the pod downloads 2.0 of 10.0 GB"
     )
 
 
@@ -41,7 +44,7 @@ def test_a_download_that_cannot_be_reached_is_reported_without_bytes() -> None:
 
     assert cluster.reason_and_message(model, cluster.running(cluster.pod(model), "download")) == (
         "Downloading",
-        "fetching mistralai/Mistral-7B",
+        "the pod downloads mistralai/Mistral-7B",
     )
 
 
@@ -65,7 +68,10 @@ def test_an_undeclared_failure_is_reported_by_the_last_line_that_names_a_cause()
     reason, message = cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), log, "download"))
 
     assert reason == "DownloadFailed"
-    assert message == "mistralai/Mistral-7B: IncompleteRead: see `kubectl logs -c download` of the pod"
+    assert (
+        message == "the download of mistralai/Mistral-7B failed: IncompleteRead: "
+        "see `kubectl logs -c download` of the pod"
+    )
 
 
 def test_a_retry_stays_failed_until_it_reports_bytes() -> None:
@@ -97,7 +103,7 @@ def test_another_eviction_is_reported_until_its_replacement_serves() -> None:
 
     assert reason == "Evicted"
     assert message.startswith(
-        "a pod was evicted: The node was low on resource: memory: set resources.requests"
+        "the node evicted a pod: The node was low on resource: memory: set resources.requests"
     )
     assert cluster.reason_and_message(model, gone, cluster.ready(model))[0] == "Ready"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sirocco_operator.status.messages import masked
+from sirocco_operator.status.messages import enumerated, error_lines, masked
 from sirocco_operator.status.observed import Refusal, RefusalCause
 from tests.unit.status import cluster
 
@@ -41,3 +41,38 @@ def test_a_long_quotation_leaves_room_for_the_fix() -> None:
 
     assert len(message) <= 1024
     assert message.endswith("…: change what it complains of, or the policy")
+
+
+VLLM_LOG = """\
+(APIServer pid=1) INFO 11-23 20:41:00 [api_server.py:1] vLLM API server version 0.32.0
+(EngineCore pid=153) ERROR 11-23 20:42:07 [core.py:1510] EngineCore failed to start.
+(EngineCore pid=153) ERROR 11-23 20:42:07 [core.py:1510] Traceback (most recent call last):
+(EngineCore pid=153) ERROR 11-23 20:42:07 [core.py:1510]   File "core.py", line 1, in run
+(EngineCore pid=153) ERROR 11-23 20:42:07 [core.py:1510] ValueError: no token hf_abcdefghijklmnopqrst
+ValueError: no token hf_abcdefghijklmnopqrst
+RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}
+"""
+
+
+def test_of_a_log_the_lines_that_name_an_error_are_kept_once_and_masked() -> None:
+    assert error_lines(VLLM_LOG, 5) == ["EngineCore failed to start.", "ValueError: no token ***"]
+    assert error_lines(VLLM_LOG, 1) == ["ValueError: no token ***"]
+
+
+def test_of_a_log_without_errors_the_last_lines_are_kept() -> None:
+    assert error_lines("one\ntwo\nthree\n", 2) == ["two", "three"]
+    assert error_lines("", 2) == []
+
+
+@pytest.mark.parametrize(
+    ("items", "text"),
+    [
+        ([], ""),
+        (["a"], "a"),
+        (["a", "b"], "a and b"),
+        (["a", "b", "c"], "a, b and c"),
+        (list("abcde"), "a, b, c and 2 more"),
+    ],
+)
+def test_a_list_names_its_first_items(items: list[str], text: str) -> None:
+    assert enumerated(items, 3) == text

@@ -1,5 +1,7 @@
 """Children that could not be written and pods that the API server refuses to create."""
 
+import pytest
+
 from sirocco_operator.status.compute import compute
 from sirocco_operator.status.observed import Observed, Refusal, RefusalCause
 from tests.unit.status import cluster
@@ -37,7 +39,7 @@ def test_a_rejected_child_is_reported_in_the_api_servers_words() -> None:
 
     assert cluster.reason_and_message(cluster.model(), refusals=[refusal]) == (
         "ChildRejected",
-        f"the API server said: Deployment mistral: {words}: change what it complains of, or the policy",
+        f"the API server refuses the Deployment mistral: {words}: change what it complains of, or the policy",
     )
 
 
@@ -52,10 +54,22 @@ def test_an_exceeded_quota_is_reported_alike_at_each_try() -> None:
     assert reported == {
         (
             "QuotaExceeded",
-            "exceeded quota: gpus, requested: requests.nvidia.com/gpu=1, used: requests.nvidia.com/gpu=8, "
-            "limited: requests.nvidia.com/gpu=8: raise the quota, or lower replicas or resources",
+            "the ResourceQuota gpus has no room for the model's pods: requested requests.nvidia.com/gpu=1, "
+            "used "
+            "requests.nvidia.com/gpu=8, limited to requests.nvidia.com/gpu=8: raise the quota, or lower "
+            "replicas "
+            "or resources",
         )
     }
+
+
+def test_a_quota_in_other_words_is_still_a_quota() -> None:
+    failure = 'pods "mistral-1-x" is forbidden: exceeded quota: gpus'
+
+    reason, told = cluster.reason_and_message(cluster.model(), deployment=cluster.deployment(failure=failure))
+
+    assert reason == "QuotaExceeded"
+    assert told.startswith("the API server refuses the model's pods: exceeded quota: gpus: raise the quota")
 
 
 def quota_failure(suffix: str) -> str:
@@ -73,7 +87,64 @@ def test_a_service_account_that_is_not_there_is_named() -> None:
 
     assert cluster.reason_and_message(cluster.model(), deployment=cluster.deployment(failure=failure)) == (
         "ServiceAccountMissing",
-        'serviceaccount "mine" not found: create it, or correct serviceAccountName',
+        "the ServiceAccount mine does not exist in the namespace default: "
+        "create it, or correct serviceAccountName",
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "wanted", "fields"),
+    [
+        ("limits.memory for: download,vllm", "limits.memory", "resources.limits.memory"),
+        (
+            "cpu for: vllm; limits.memory for: vllm",
+            "requests.cpu and limits.memory",
+            "resources.requests.cpu and resources.limits.memory",
+        ),
+    ],
+)
+def test_a_quota_that_wants_limits_is_told_with_the_fields_to_set(
+    missing: str, wanted: str, fields: str
+) -> None:
+    failure = f'pods "mistral-7f99ff5f67-x" is forbidden: failed quota: compute: must specify {missing}'
+
+    assert cluster.reason_and_message(cluster.model(), deployment=cluster.deployment(failure=failure)) == (
+        "ChildRejected",
+        f"the ResourceQuota compute wants every container to have {wanted}, and the model does not set that: "
+        f"set {fields}",
+    )
+
+
+def test_a_container_of_a_webhook_is_not_blamed_on_the_models_resources() -> None:
+    failure = 'pods "m-1" is forbidden: failed quota: compute: must specify limits.memory for: istio-proxy'
+
+    _, told = cluster.reason_and_message(cluster.model(), deployment=cluster.deployment(failure=failure))
+
+    assert told.startswith("the API server refuses the model's pods: failed quota: compute: must specify")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "no PriorityClass with name urgent was found",
+            "priorityClassName is urgent, and the cluster has no PriorityClass of this name: set "
+            "priorityClassName to one that `kubectl get priorityclass` lists, or create it",
+        ),
+        (
+            'pod rejected: RuntimeClass "nvidia" not found',
+            "runtimeClassName is nvidia, and the cluster has no RuntimeClass of this name: set "
+            "runtimeClassName "
+            "to one that `kubectl get runtimeclass` lists, or create it",
+        ),
+    ],
+)
+def test_a_class_that_is_not_there_is_told_with_its_field(words: str, told: str) -> None:
+    failure = f'pods "mistral-7f99ff5f67-x" is forbidden: {words}'
+
+    assert cluster.reason_and_message(cluster.model(), deployment=cluster.deployment(failure=failure)) == (
+        "ChildRejected",
+        told,
     )
 
 

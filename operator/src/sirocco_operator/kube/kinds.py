@@ -45,6 +45,7 @@ HORIZONTAL_POD_AUTOSCALER: Final = Kind(
 )
 LEASE: Final = Kind("coordination.k8s.io/v1", "Lease", "leases")
 NODE: Final = Kind("v1", "Node", "nodes")
+PERSISTENT_VOLUME_CLAIM: Final = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 POD: Final = Kind("v1", "Pod", "pods")
 POD_DISRUPTION_BUDGET: Final = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 SCALED_OBJECT: Final = Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects", optional=True)

@@ -159,6 +159,8 @@ class Reconciler:
             pods=pods,
             events=around.events,
             nodes=around.nodes,
+            gpu_holders=around.gpu_holders,
+            claims=around.claims,
             downloads=around.downloads or {},
             refusals=refusals,
             scaling=await self._scaling.read(model, self._child(key, model, HORIZONTAL_POD_AUTOSCALER)),

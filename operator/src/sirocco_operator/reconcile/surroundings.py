@@ -1,4 +1,4 @@
-"""What surrounds a model and is read only when it matters: events, nodes, download progress."""
+"""What surrounds a model and is read only when it matters: events, nodes, claims, download progress."""
 
 import asyncio
 import time
@@ -12,9 +12,11 @@ from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER, PROGRESS_P
 from sirocco_operator.controller.store import Key
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
-from sirocco_operator.kube.kinds import EVENT, NODE, Kind
-from sirocco_operator.status.observed import Download, Manifest
-from sirocco_operator.status.pods import is_ready, is_running, is_unschedulable
+from sirocco_operator.kube.kinds import EVENT, Kind
+from sirocco_operator.reconcile.placement import PlacementReader, happened
+from sirocco_operator.status.mounts import MOUNT_EVENTS
+from sirocco_operator.status.observed import Claim, Download, Manifest
+from sirocco_operator.status.pods import condition, is_ready, is_running, is_unschedulable
 
 # Seconds until a reading is taken again while what it is about lasts.
 DOWNLOAD_SECONDS: Final = 5.0
@@ -32,6 +34,8 @@ class Surroundings:
 
     events: Sequence[Manifest] = ()
     nodes: Sequence[Manifest] = ()
+    gpu_holders: Sequence[Manifest] = ()
+    claims: Sequence[Claim] = ()
     downloads: Mapping[str, Download] | None = None
     again_after: float | None = None
 
@@ -49,7 +53,7 @@ class SurroundingsReader:
         self._kube = kube
         self._clock = clock
         self._events: dict[Key, _Reading] = {}
-        self._nodes = _Reading(float("-inf"), ())
+        self._placement = PlacementReader(kube, clock)
         self._http: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -65,7 +69,7 @@ class SurroundingsReader:
         """Read what explains the pods' state; raises ApiError when the API server cannot say."""
         waiting = [pod for pod in pods if not is_ready(pod)][:_PODS_READ]
         placed = [pod for pod in waiting if (pod.get("spec") or {}).get("nodeName")]
-        unplaced = any(is_unschedulable(pod) for pod in waiting)
+        unplaced = [pod for pod in waiting if is_unschedulable(pod)]
         again: list[float] = []
         events: Sequence[Manifest] = ()
         if placed:
@@ -77,10 +81,13 @@ class SurroundingsReader:
         if downloads:
             again.append(DOWNLOAD_SECONDS)
         nodes: Sequence[Manifest] = ()
+        gpu_holders: Sequence[Manifest] = ()
         if unplaced:
-            nodes = await self._all_nodes()
+            nodes = await self._placement.nodes()
+            gpu_holders = await self._placement.gpu_holders(nodes, unplaced)
             again.append(NODES_SECONDS)
-        return Surroundings(events, nodes, downloads, min(again, default=None))
+        claims = await self._placement.claims(key.namespace, _wait_for_claims(waiting, events))
+        return Surroundings(events, nodes, gpu_holders, claims, downloads, min(again, default=None))
 
     async def _events_of(self, key: Key, pods: Sequence[Manifest]) -> Sequence[Manifest]:
         kept = self._events.get(key)
@@ -91,15 +98,9 @@ class SurroundingsReader:
         for pod in pods:
             selector = f"involvedObject.uid={pod['metadata']['uid']}"
             found.extend(await self._list(EVENT, key.namespace, selector))
-        found.sort(key=_happened)
+        found.sort(key=happened)
         self._events[key] = _Reading(self._clock(), tuple(found))
         return self._events[key].objects
-
-    async def _all_nodes(self) -> Sequence[Manifest]:
-        if self._clock() - self._nodes.taken_at > EVENTS_SECONDS:
-            found = await self._list(NODE, None)
-            self._nodes = _Reading(self._clock(), tuple(found))
-        return self._nodes.objects
 
     async def _list(self, kind: Kind, namespace: str | None, fields: str = "") -> list[Manifest]:
         """The objects, or none without the right to list them: reasons then only say less."""
@@ -141,8 +142,12 @@ def _downloads(pod: Manifest) -> bool:
     return is_running(pod, DOWNLOAD_CONTAINER) and bool(pod["status"].get("podIP"))
 
 
-def _happened(event: Manifest) -> str:
-    series = event.get("series") or {}
-    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
-    # RFC 3339 in UTC: text order is time order to the second, which is all that most events have.
-    return next((str(each) for each in times if each), event["metadata"].get("creationTimestamp") or "")
+def _wait_for_claims(pods: Sequence[Manifest], events: Sequence[Manifest]) -> list[Manifest]:
+    """Pods that wait for a claim to be bound, or for a volume to be mounted."""
+    failing = {event["involvedObject"]["uid"] for event in events if event.get("reason") in MOUNT_EVENTS}
+    return [
+        pod
+        for pod in pods
+        if pod["metadata"]["uid"] in failing
+        or "PersistentVolumeClaim" in str(condition(pod, "PodScheduled").get("message", ""))
+    ]

@@ -5,6 +5,7 @@ a person must repair, then what the model waits for, then what goes on by itself
 """
 
 from sirocco_operator.status import (
+    claims,
     crashes,
     downloads,
     evictions,
@@ -27,6 +28,7 @@ DETECTORS: tuple[Detector, ...] = (
     *downloads.FAILED_DETECTORS,
     *crashes.DETECTORS,
     *rollout.BLOCKED_DETECTORS,
+    *claims.DETECTORS,
     *scheduling.DETECTORS,
     *rollout.WORKING_DETECTORS,
     *downloads.WORKING_DETECTORS,

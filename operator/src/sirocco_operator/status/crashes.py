@@ -16,6 +16,24 @@ from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
 
+# vllm/config/model.py: the longest prompt that is asked for and the one in the model's config.json.
+MAX_MODEL_LEN = (
+    r"User-specified max_model_len \((?P<asked>\d+)\) is greater than the derived max_model_len "
+    r"\(\w+=(?P<derived>[\d.]+|None) or model_max_length=(?P<tokenizer>[\d.]+|None)"
+)
+# vllm/v1/core/kv_cache_utils.py
+KV_CACHE = (
+    r"max seq len \((?P<asked>\d+)\), \((?P<needed>[\d.]+) GiB KV cache is needed, "
+    r"which is larger than the available KV cache memory \((?P<free>-?[\d.]+) GiB\)"
+)
+ESTIMATE = re.compile(r"estimated maximum model length is (\d+)")
+# vllm/v1/worker/utils.py
+GPU_NOT_FREE = (
+    r"Free memory on device \S+ \((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\) on startup is less than desired "
+    r"GPU "
+    r"memory utilization \([\d.]+, (?P<wanted>[\d.]+) GiB\)"
+)
+
 
 def ended_engines(state: ModelState) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
     """Pods whose engine ended and has not started again since, each with its last termination."""
@@ -26,17 +44,35 @@ def ended_engines(state: ModelState) -> Iterator[tuple[Manifest, Mapping[str, An
 
 
 def log_matches(pattern: str) -> Detect:
-    """Detects an engine whose last log lines match the pattern."""
+    """Detects an engine whose last log lines match the pattern; its named groups are placeholders' values."""
     wanted = re.compile(pattern)
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
         for _, ended in ended_engines(state):
             for line in reversed(log_lines(str(ended.get("message", "")))):
-                if wanted.search(line):
-                    return {"line": line}
+                if found := wanted.search(line):
+                    return {"line": line, **found.groupdict()}
         return None
 
     return detect
+
+
+def max_model_len_too_large(state: ModelState) -> Mapping[str, str] | None:
+    """Detects a longest prompt that the model was not made for, and finds the one that it was made for."""
+    if (found := log_matches(MAX_MODEL_LEN)(state)) is None:
+        return None
+    # A file may name the length twice; vLLM takes the larger one.
+    most = max(int(float(figure)) for figure in (found["derived"], found["tokenizer"]) if figure != "None")
+    return {"asked": found["asked"], "most": str(most)}
+
+
+def kv_cache_too_small(state: ModelState) -> Mapping[str, str] | None:
+    """Detects a longest prompt whose KV cache does not fit, and finds what vLLM estimates to fit."""
+    if (found := log_matches(KV_CACHE)(state)) is None:
+        return None
+    estimate = ESTIMATE.search(found["line"])
+    fitting = f"{estimate.group(1)} or less" if estimate else "less"
+    return {**found, "fitting": fitting}
 
 
 def out_of_memory(state: ModelState) -> Mapping[str, str] | None:
@@ -69,7 +105,7 @@ def crashed(state: ModelState) -> Mapping[str, str] | None:
     """Detects any other end of the engine."""
     for _, ended in ended_engines(state):
         line = cause_line(str(ended.get("message", "")))
-        return {"line": f"exit code {ended.get('exitCode', 0)}{', ' if line else ''}{line}"}
+        return {"line": f"exit code {ended.get('exitCode', 0)}{': ' if line else ''}{line}"}
     return None
 
 
@@ -85,6 +121,8 @@ def stopped_answering(state: ModelState) -> Mapping[str, str] | None:
     return None
 
 
+VLLM_SAYS = "the engine ended, vLLM says: {line}"
+
 DETECTORS = (
     Detector(
         Reason.OUT_OF_MEMORY, out_of_memory, "the kernel killed the engine for using more memory than {limit}"
@@ -93,24 +131,47 @@ DETECTORS = (
         Reason.STARTUP_TIMEOUT, killed_by("startup"), "the engine was not ready within its startup budget"
     ),
     Detector(Reason.PODS_UNHEALTHY, killed_by("liveness"), "the engine stopped answering and was killed"),
-    Detector(Reason.SERVING_SETTINGS_INVALID, log_matches(r"sirocco serving: config: "), "{line}"),
+    Detector(
+        Reason.SERVING_SETTINGS_INVALID,
+        log_matches(r"sirocco serving: config: (?P<problem>.+)"),
+        "the serving layer refuses its settings: {problem}",
+    ),
     Detector(
         Reason.KV_CACHE_TOO_SMALL,
-        log_matches(
-            r"KV cache is needed, which is larger than the available|No available memory for the cache blocks"
-        ),
-        "{line}",
+        kv_cache_too_small,
+        "one request of {asked} tokens needs a KV cache of {needed} GiB, and {free} GiB are free for it",
+        "set engine.maxModelLen to {fitting}, or raise engine.gpuMemoryUtilization or tensorParallel "
+        "(VLLM_CPU_KVCACHE_SPACE in engine.env for device: cpu)",
+    ),
+    # Another version may word it otherwise.
+    Detector(
+        Reason.KV_CACHE_TOO_SMALL,
+        log_matches(r"KV cache is needed, which is larger than the available"),
+        "the KV cache of the longest allowed prompt does not fit into the memory that is free for it",
+    ),
+    Detector(
+        Reason.KV_CACHE_TOO_SMALL,
+        log_matches(r"No available memory for the cache blocks"),
+        "the weights leave no memory for the KV cache",
+        "raise tensorParallel or engine.gpuMemoryUtilization, or choose quantized weights "
+        "(VLLM_CPU_KVCACHE_SPACE in engine.env for device: cpu)",
+    ),
+    Detector(
+        Reason.OUT_OF_GPU_MEMORY,
+        log_matches(GPU_NOT_FREE),
+        "the GPU has {free} of {total} GiB free, and the engine wants {wanted} GiB",
+        "something else uses this GPU: free it, or lower engine.gpuMemoryUtilization",
     ),
     Detector(
         Reason.OUT_OF_GPU_MEMORY,
         log_matches(r"Free memory on device .* less than"),
-        "{line}",
+        VLLM_SAYS,
         "something else uses this GPU: free it, or lower engine.gpuMemoryUtilization",
     ),
     Detector(
         Reason.OUT_OF_GPU_MEMORY,
         log_matches(r"OutOfMemoryError|(CUDA|HIP|XPU)( error:)? out of memory"),
-        "{line}",
+        VLLM_SAYS,
     ),
     Detector(
         Reason.GPU_UNAVAILABLE,
@@ -118,22 +179,22 @@ DETECTORS = (
             r"larger than the number of available GPUs|Failed to infer device type|No CUDA GPUs are available"
             r"|Found no NVIDIA driver|driver version is insufficient|no kernel image is available"
         ),
-        "{line}",
+        VLLM_SAYS,
     ),
     Detector(
         Reason.GPU_FAULT,
         log_matches(
             r"NCCL error|ncclUnhandled|ncclSystemError|illegal memory access|ECC error|CUDA error|HIP error"
         ),
-        "{line}",
+        VLLM_SAYS,
     ),
     Detector(
         Reason.UNKNOWN_ARGUMENT,
         log_matches(r"error: (unrecognized arguments|argument |ambiguous option|the following arguments)"),
-        "{line}",
+        VLLM_SAYS,
     ),
     Detector(
-        Reason.REMOTE_CODE_REFUSED, log_matches(r"trust_remote_code=True|--trust-remote-code"), "{line}"
+        Reason.REMOTE_CODE_REFUSED, log_matches(r"trust_remote_code=True|--trust-remote-code"), VLLM_SAYS
     ),
     Detector(
         Reason.MODEL_UNSUPPORTED,
@@ -141,7 +202,7 @@ DETECTORS = (
             r"Model architectures? .* (not supported|failed to be inspected|was supported in vLLM until)"
             r"|does not recognize this architecture"
         ),
-        "{line}",
+        VLLM_SAYS,
     ),
     Detector(
         Reason.MODEL_FILES_INVALID,
@@ -149,18 +210,24 @@ DETECTORS = (
             r"Cannot find any model weights|Repo id must be in the form|Invalid repository ID or local dir"
             r"|no config file found|SafetensorError|Can't load tokenizer|Couldn't instantiate the backend"
         ),
-        "{line}",
+        VLLM_SAYS,
+    ),
+    Detector(
+        Reason.ENGINE_SETTING_REFUSED,
+        max_model_len_too_large,
+        "engine.maxModelLen is {asked}, and the model was made for {most} tokens",
+        "lower engine.maxModelLen to {most}, or leave it out",
     ),
     Detector(
         Reason.ENGINE_SETTING_REFUSED,
         log_matches(r"User-specified max_model_len .* greater than the derived"),
-        "{line}",
-        "lower engine.maxModelLen to what the model was made for",
+        "engine.maxModelLen is larger than the model was made for",
+        "lower engine.maxModelLen, or leave it out",
     ),
     Detector(
         Reason.ENGINE_SETTING_REFUSED,
         log_matches(r"must be divisible by tensor parallel size"),
-        "{line}",
+        VLLM_SAYS,
         "choose a tensorParallel that divides the model's number of attention heads",
     ),
     Detector(
@@ -169,11 +236,11 @@ DETECTORS = (
             r"Bfloat16 is only supported|is not supported for quantization|[Qq]uantization method"
             r"|Cannot find the config file for|not supported for the current GPU"
         ),
-        "{line}",
+        VLLM_SAYS,
         "change engine.dtype or engine.quantization to what these weights and this GPU can do",
     ),
-    Detector(Reason.ENGINE_CRASHED, crashed, "{line}"),
+    Detector(Reason.ENGINE_CRASHED, crashed, "the engine ended with {line}"),
     Detector(
-        Reason.PODS_UNHEALTHY, stopped_answering, "the engine came up but is not ready any more: {quote}"
+        Reason.PODS_UNHEALTHY, stopped_answering, "the engine came up and is not ready any more: {quote}"
     ),
 )

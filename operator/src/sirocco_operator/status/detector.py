@@ -29,7 +29,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Detector:
-    """`detect` returns the values of the placeholders in `cause`, or None when it detects nothing.
+    """`detect` returns the values of the placeholders in `cause` and `fix`, or None when it detects nothing.
 
     `fix` replaces the reason's own fix in the message, `stage` the reason's own stage.
     """
@@ -46,4 +46,5 @@ class Detector:
         if values is None:
             return None
         quoted = {name: quotation(value) for name, value in values.items()}
-        return Finding.of(self.reason, self.cause.format(**quoted), self.fix, self.stage)
+        fix = None if self.fix is None else self.fix.format(**quoted)
+        return Finding.of(self.reason, self.cause.format(**quoted), fix, self.stage)

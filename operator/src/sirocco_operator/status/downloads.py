@@ -80,6 +80,6 @@ FAILED_DETECTORS = (
         "keep the weights in a PersistentVolumeClaim that is large enough (cache.claimName)",
         Stage.FAILED,
     ),
-    Detector(Reason.DOWNLOAD_FAILED, download_failed(), "{name}: {quote}"),
+    Detector(Reason.DOWNLOAD_FAILED, download_failed(), "the download of {name} failed: {quote}"),
 )
-WORKING_DETECTORS = (Detector(Reason.DOWNLOADING, downloading, "fetching {progress}"),)
+WORKING_DETECTORS = (Detector(Reason.DOWNLOADING, downloading, "the pod downloads {progress}"),)

@@ -41,4 +41,4 @@ def _time(value: str | None) -> datetime | None:
     return datetime.fromisoformat(value) if value else None
 
 
-DETECTORS = (Detector(Reason.EVICTED, evicted(), "a pod was evicted: {quote}"),)
+DETECTORS = (Detector(Reason.EVICTED, evicted(), "the node evicted a pod: {quote}"),)

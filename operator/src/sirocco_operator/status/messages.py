@@ -1,6 +1,7 @@
 """Builds the messages of a status: bounded, and without secrets."""
 
 import re
+from collections.abc import Sequence
 
 # Long enough for two sentences and a quotation; Kubernetes itself allows 32,768.
 MESSAGE_LIMIT = 1024
@@ -10,6 +11,7 @@ MASK = "***"
 # The prefixes of vLLM's log lines: process, then level, time and place, e.g.
 # `(EngineCore pid=15) ERROR 11-23 20:42:07 [core.py:1510] `.
 PREFIX = re.compile(r"^(\([\w.:/ -]*pid=\d+\) ?)?([A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d (\[[^\]]+\] )?)?")
+LEVEL = re.compile(r"^(\([\w.:/ -]*pid=\d+\) ?)?(ERROR|CRITICAL|FATAL)\b")
 NOISE = re.compile(
     r"^\s|^Traceback |^During handling|^The above exception|resource_tracker|^For further information"
 )
@@ -53,6 +55,14 @@ def bounded(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def enumerated(items: Sequence[str], limit: int) -> str:
+    """The items as `a, b and c`, at most `limit` of them: `a, b and 3 more`."""
+    named = list(items[:limit])
+    if len(items) > limit:
+        named.append(f"{len(items) - limit} more")
+    return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+
+
 def byte_size(count: int) -> str:
     """A number of bytes in the decimal units of model hubs, e.g. `14.5 GB`."""
     for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
@@ -65,6 +75,18 @@ def log_lines(text: str) -> list[str]:
     """The lines of a log without vLLM's prefixes."""
     bare = (PREFIX.sub("", line).rstrip() for line in text.splitlines())
     return [REFUSED_SETTING.sub(r"ValueError: \1", line) for line in bare if line]
+
+
+def error_lines(text: str, limit: int) -> list[str]:
+    """The last lines of a log that name an error, masked; the very last ones when none does."""
+    lines = [(raw, PREFIX.sub("", raw).rstrip()) for raw in text.splitlines()]
+    told = [
+        (raw, line) for raw, line in lines if line and not NOISE.search(line) and not POINTER.search(line)
+    ]
+    errors = [line for raw, line in told if EXCEPTION.search(line) or LEVEL.match(raw)]
+    # The same line comes from each process and each retry.
+    kept = list(dict.fromkeys(errors or [line for _, line in told]))
+    return [bounded(masked(line), QUOTATION_LIMIT) for line in kept[-limit:]]
 
 
 def cause_line(text: str) -> str:

@@ -20,6 +20,11 @@ class ModelState:
     observed: Observed
 
     @property
+    def namespace(self) -> str:
+        """The model's namespace."""
+        return self.model.metadata.namespace
+
+    @property
     def wanted_replicas(self) -> int:
         """How many pods should serve; with autoscaling, the Deployment's count within its bounds."""
         autoscaling = self.model.spec.autoscaling

@@ -38,6 +38,21 @@ class Download:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """A PersistentVolumeClaim of a pod.
+
+    `cause` is its newest event, empty without one; `storage_class` is None where the claim names none, and
+    `volume` is empty before it is bound.
+    """
+
+    name: str
+    phase: str
+    storage_class: str | None = None
+    volume: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True)
 class CustomMetricsServer:
     """Who serves a version of custom.metrics.k8s.io: a Service as namespace/name, and its failure if any."""
 
@@ -79,6 +94,10 @@ class Observed:
     events: Sequence[Manifest] = ()
     # Read only while a pod is unschedulable, else empty.
     nodes: Sequence[Manifest] = ()
+    # Pods that hold GPUs on nodes that an unschedulable pod could use; read only while there is one.
+    gpu_holders: Sequence[Manifest] = ()
+    # Claims of pods that are unschedulable, or that fail to mount a volume.
+    claims: Sequence[Claim] = ()
     # By pod name.
     downloads: Mapping[str, Download] = field(default_factory=dict)
     refusals: Sequence[Refusal] = ()

@@ -1,21 +1,22 @@
 """Detectors for pods that the scheduler cannot place."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from sirocco_operator.api.v1alpha1 import Device
-from sirocco_operator.kube.quantity import canonical
-from sirocco_operator.status import pods
+from sirocco_operator.status import nodes, pods
 from sirocco_operator.status.detector import Detect, Detector
+from sirocco_operator.status.messages import enumerated
 from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest
 from sirocco_operator.status.reasons import Reason
 
-# The scheduler adds that neither preemption nor deallocating claims would help.
-AFTERTHOUGHT = re.compile(r"\.? (no new claims to deallocate|preemption:).*", re.DOTALL)
-REPELLING = ("NoSchedule", "NoExecute")
+# The scheduler adds what came of its try to make room for the pod.
+AFTERTHOUGHT = re.compile(r"\.? (no new claims to deallocate|preemption:).*|\. not found\.?$", re.DOTALL)
+# Holders of GPUs, and cordoned nodes, that a sentence names.
+NAMED = 3
+NO_NODE = "no node takes the pod, the scheduler says: {quote}"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Shortage:
     # How many nodes the scheduler found too short of GPUs.
     short: int
     scheduler_message: str
+    usage: nodes.Usage | None = field(default=None)
 
     @property
     def largest(self) -> int:
@@ -43,7 +45,61 @@ class Shortage:
             "resource": self.resource,
             "largest": str(self.largest),
             "scheduler_message": self.scheduler_message,
+            "usage": _usage_text(self.usage),
+            "advice": _advice(self),
         }
+
+
+def cordoned(state: ModelState) -> Mapping[str, str] | None:
+    """Detects that every node that could take the pod is cordoned."""
+    for pod, quote in unschedulable(state):
+        if "were unschedulable" not in quote or _has_open_node(state, pod):
+            continue
+        closed = [
+            nodes.name(node)
+            for node in _able(state, pod)
+            if nodes.is_cordoned(node) and not nodes.repelling_taints(node, pod)
+        ]
+        if closed:
+            are = "node {} is" if len(closed) == 1 else "nodes {} are"
+            return {"nodes": are.format(enumerated(closed, NAMED)), "node": closed[0]}
+    return None
+
+
+def tainted(state: ModelState) -> Mapping[str, str] | None:
+    """Detects that every node that could take the pod has a taint that the pod does not tolerate."""
+    for pod, quote in unschedulable(state):
+        if "untolerated taint" not in quote or _has_open_node(state, pod):
+            continue
+        closed = [(node, nodes.repelling_taints(node, pod)) for node in _able(state, pod)]
+        # The node that takes the fewest tolerations; one that is in a bad state comes last.
+        ranked = sorted(
+            (any(map(nodes.is_state, taints)), len(taints), nodes.name(node), taints)
+            for node, taints in closed
+            if taints
+        )
+        if not ranked:
+            continue
+        in_bad_state, _, node, taints = ranked[0]
+        texts = enumerated([nodes.taint_text(taint) for taint in taints], NAMED)
+        if in_bad_state:
+            advice = f"see what is wrong with the node: kubectl describe node {node}"
+        else:
+            wanted = ", ".join(map(nodes.toleration_text, taints))
+            advice = f"add {wanted} to the model's tolerations, or remove the taint from the node"
+        return {"node": node, "taints": texts, "advice": advice}
+    return None
+
+
+def no_node_selected(state: ModelState) -> Mapping[str, str] | None:
+    """Detects that no node has the labels that the pod's nodeSelector asks for."""
+    for pod, _ in unschedulable(state):
+        selector = (pod.get("spec") or {}).get("nodeSelector") or {}
+        known = state.observed.nodes
+        if selector and known and not any(nodes.has_labels(node, pod) for node in known):
+            labels = [f"{key}={value}" for key, value in sorted(selector.items())]
+            return {"labels": enumerated(labels, len(labels)), "label": " ".join(labels)}
+    return None
 
 
 def no_node_has_gpus(state: ModelState) -> Mapping[str, str] | None:
@@ -81,19 +137,23 @@ def gpus_short(state: ModelState) -> Mapping[str, str] | None:
 
 
 def unscheduled(pattern: str) -> Detect:
-    """Detects an unschedulable pod whose scheduler message matches the pattern."""
+    """Detects an unschedulable pod whose scheduler message matches the pattern.
+
+    The pattern's named groups are values of placeholders.
+    """
     wanted = re.compile(pattern)
 
     def detect(state: ModelState) -> Mapping[str, str] | None:
-        for _, quote in _unschedulable(state):
-            if wanted.search(quote):
-                return {"quote": quote}
+        for _, quote in unschedulable(state):
+            if found := wanted.search(quote):
+                return {"quote": quote, **found.groupdict()}
         return None
 
     return detect
 
 
-def _unschedulable(state: ModelState) -> Iterator[tuple[Manifest, str]]:
+def unschedulable(state: ModelState) -> Iterator[tuple[Manifest, str]]:
+    """Pods that no node takes, each with the scheduler's message."""
     for pod in state.unready_pods:
         if pods.is_unschedulable(pod):
             quote = str(pods.condition(pod, "PodScheduled").get("message", ""))
@@ -105,80 +165,109 @@ def _shortage(state: ModelState) -> Shortage | None:
     if state.model.spec.device is not Device.GPU:
         return None
     insufficient = re.compile(rf"(\d+) Insufficient {re.escape(resource)}(?!\.?[\w/-])")
-    for pod, quote in _unschedulable(state):
+    for pod, quote in unschedulable(state):
         if found := insufficient.search(quote):
-            nodes = state.observed.nodes
+            known = state.observed.nodes
             capacities = (
-                tuple(_capacity(node, resource) for node in nodes if _allows(node, pod)) if nodes else None
+                tuple(nodes.gpus(node, resource) for node in known if nodes.allows(node, pod))
+                if known
+                else None
             )
-            return Shortage(pods.requested(pod, resource), resource, capacities, int(found.group(1)), quote)
+            usage = nodes.best_usage(
+                nodes.candidates(known, pod, resource),
+                state.observed.gpu_holders,
+                resource,
+                (state.namespace, state.model.metadata.name),
+            )
+            wanted = pods.requested(pod, resource)
+            return Shortage(wanted, resource, capacities, int(found.group(1)), quote, usage)
     return None
 
 
-def _capacity(node: Manifest, resource: str) -> int:
-    return int(canonical(((node.get("status") or {}).get("allocatable") or {}).get(resource, 0)))
+def _able(state: ModelState, pod: Manifest) -> Iterator[Manifest]:
+    """Nodes with the pod's labels and enough GPUs, free or not, whether they take pods or not."""
+    resource = state.model.spec.gpu_resource
+    wanted = pods.requested(pod, resource)
+    for node in sorted(state.observed.nodes, key=nodes.name):
+        if nodes.has_labels(node, pod) and nodes.gpus(node, resource) >= wanted:
+            yield node
 
 
-def _allows(node: Manifest, pod: Manifest) -> bool:
-    """Whether the node is schedulable, has the selector's labels, and only taints that the pod tolerates."""
-    spec, labels = node.get("spec") or {}, node["metadata"].get("labels") or {}
-    selector = (pod.get("spec") or {}).get("nodeSelector") or {}
-    tolerations = (pod.get("spec") or {}).get("tolerations") or ()
-    if spec.get("unschedulable") or any(labels.get(key) != value for key, value in selector.items()):
-        return False
-    taints = (taint for taint in spec.get("taints") or () if taint.get("effect") in REPELLING)
-    return all(_tolerated(taint, tolerations) for taint in taints)
+def _has_open_node(state: ModelState, pod: Manifest) -> bool:
+    return any(nodes.allows(node, pod) for node in _able(state, pod))
 
 
-def _tolerated(taint: Mapping[str, Any], tolerations: Sequence[Mapping[str, Any]]) -> bool:
-    return any(
-        toleration.get("key") in (None, "", taint.get("key"))
-        and toleration.get("effect") in (None, "", taint.get("effect"))
-        and (toleration.get("operator") == "Exists" or toleration.get("value", "") == taint.get("value", ""))
-        for toleration in tolerations
-    )
+def _usage_text(usage: nodes.Usage | None) -> str:
+    if usage is None:
+        return "other pods hold them"
+    held = [f"{holder.title} holds {holder.gpus}" for holder in usage.holders]
+    return f"node {usage.node} has {usage.free} of {usage.gpus} free, {enumerated(held, NAMED)}"
+
+
+def _advice(shortage: Shortage) -> str:
+    """Whom to stop, and how many GPUs would be free then."""
+    usage = shortage.usage
+    if usage is not None:
+        for holder in reversed(usage.holders):
+            free = usage.free + holder.gpus
+            if free >= shortage.wanted and not holder.is_own:
+                return f"add nodes, or stop {holder.title} ({free} would be free then)"
+    return "add nodes, or stop something that uses GPUs"
 
 
 DETECTORS = (
     Detector(
+        Reason.UNSCHEDULABLE,
+        cordoned,
+        "{nodes} cordoned, and no other node can take the pod",
+        "uncordon it when it may take pods again: kubectl uncordon {node}",
+    ),
+    Detector(
+        Reason.UNSCHEDULABLE,
+        tainted,
+        "node {node} has the taint {taints}, which the pod does not tolerate, and no other node can take it",
+        "{advice}",
+    ),
+    Detector(
+        Reason.UNSCHEDULABLE,
+        no_node_selected,
+        "no node has the labels {labels}, which nodeSelector asks for",
+        "correct nodeSelector, or label a node: kubectl label node NODE {label}",
+    ),
+    Detector(
         Reason.INSUFFICIENT_GPU,
         no_node_has_gpus,
-        "needs {wanted} {resource} on one node, no node that the pod may use has any",
+        "the pod needs {wanted} {resource} on one node, and no node that it may use has any",
         "add GPU nodes with their device plugin, correct gpuResource or nodeSelector, or set device: cpu",
     ),
     Detector(
         Reason.INSUFFICIENT_GPU,
         no_node_has_enough_gpus,
-        "needs {wanted} {resource} on one node, the largest node has {largest}",
+        "the pod needs {wanted} {resource} on one node, and the largest node has {largest}",
     ),
     Detector(
         Reason.WAITING_FOR_GPU,
         gpus_in_use,
-        "needs {wanted} free {resource} on one node, other pods hold them",
+        "the pod needs {wanted} free {resource} on one node, {usage}",
+        "{advice}",
     ),
     Detector(
         Reason.WAITING_FOR_GPU,
         gpus_short,
-        "needs {wanted} free {resource} on one node, the scheduler says: {scheduler_message}",
+        "the pod needs {wanted} free {resource} on one node, the scheduler says: {scheduler_message}",
         "lower tensorParallel, add nodes, or stop something that uses GPUs",
     ),
     Detector(
         Reason.UNSCHEDULABLE,
-        unscheduled(r"unbound immediate PersistentVolumeClaims"),
-        "{quote}",
-        "look at the claim's events (`kubectl describe pvc`): its StorageClass gives no volume",
-    ),
-    Detector(
-        Reason.UNSCHEDULABLE,
-        unscheduled(r"Insufficient (cpu|memory|ephemeral-storage)"),
-        "{quote}",
-        "lower resources, or add nodes",
+        unscheduled(r"Insufficient (?P<short>cpu|memory|ephemeral-storage)"),
+        NO_NODE,
+        "lower {short} in resources, or add nodes",
     ),
     Detector(
         Reason.UNSCHEDULABLE,
         unscheduled(r"untolerated taint|node affinity|node selector|anti-affinity|topology spread"),
-        "{quote}",
+        NO_NODE,
         "change nodeSelector, affinity, tolerations or topologySpreadConstraints, or add nodes that fit them",
     ),
-    Detector(Reason.UNSCHEDULABLE, unscheduled(""), "{quote}"),
+    Detector(Reason.UNSCHEDULABLE, unscheduled(""), NO_NODE),
 )

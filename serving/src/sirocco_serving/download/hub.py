@@ -84,7 +84,7 @@ def explain(error: BaseException, place: Place) -> DownloadError:
             return DownloadError(
                 "no-network",
                 f"{named}: no answer from {constants.ENDPOINT} ({type(cause).__name__}): "
-                "the pod needs a way to it, or HF_ENDPOINT must name a mirror",
+                "let the pod reach it, or set HF_ENDPOINT in engine.env to a mirror",
             )
     message = str(error).replace(token, "***") if token else str(error)
     return DownloadError("failed", f"{named}: {type(error).__name__}: {' '.join(message.split())[:500]}")
