@@ -26,6 +26,7 @@ OTHERS = {
     ("", "pods"): {"list", "watch"},
     ("", "events"): {"list"},
     ("", "persistentvolumeclaims"): {"get"},
+    ("events.k8s.io", "events"): {"create"},
 }
 NODES = {("", "nodes"): {"list"}}
 METRICS_API = {("apiregistration.k8s.io", "apiservices"): {"get", "patch"}}

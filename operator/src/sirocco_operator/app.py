@@ -25,6 +25,7 @@ from sirocco_operator.metrics_api.certificates import CertificateSource, Mounted
 from sirocco_operator.metrics_api.pods import ReadyPods
 from sirocco_operator.metrics_api.scraper import Scraper
 from sirocco_operator.metrics_api.server import MetricsApi
+from sirocco_operator.reconcile.events import EventRecorder
 from sirocco_operator.reconcile.master_secret import MasterSecret
 from sirocco_operator.reconcile.metrics_providers import MetricsProviders
 from sirocco_operator.reconcile.reconciler import Reconciler
@@ -85,6 +86,7 @@ class Operator:
         await self._leadership.acquire()
         surroundings = SurroundingsReader(self._kube)
         providers = MetricsProviders(self._kube, self._settings, self._enqueue_autoscaled)
+        events = EventRecorder(self._kube, self._settings.pod_name)
         reconcile = Reconciler(
             self._kube,
             self._store,
@@ -93,12 +95,14 @@ class Operator:
             surroundings,
             providers,
             self._telemetry.record_model,
+            events.record,
         )
         workers = Workers(self._queue, reconcile, self._telemetry.record_pass, self._settings.workers)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(workers.run(), name="workers")
                 group.create_task(providers.run(), name="metrics providers")
+                group.create_task(events.run(), name="events")
                 group.create_task(self._hold(), name="lease")
         finally:
             await surroundings.close()

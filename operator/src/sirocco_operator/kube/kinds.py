@@ -40,6 +40,8 @@ API_SERVICE: Final = Kind("apiregistration.k8s.io/v1", "APIService", "apiservice
 CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
 DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
 EVENT: Final = Kind("v1", "Event", "events")
+# The same objects as of EVENT, in the API that they are written by today.
+MODEL_EVENT: Final = Kind("events.k8s.io/v1", "Event", "events")
 HORIZONTAL_POD_AUTOSCALER: Final = Kind(
     "autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"
 )

@@ -56,6 +56,8 @@ _KINDS: Final = {kind.full_name: kind for kind in CHILD_KINDS}
 _AUTOSCALERS: Final = {kind.full_name for kind in AUTOSCALER_KINDS}
 # Receives how the model is after each pass, None when it is gone.
 ModelReport = Callable[[Key, ModelFigures | None], None]
+# Receives a model's metadata and its new status, once the reason in it is another.
+ReasonReport = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
 
 
 def utc_now() -> str:
@@ -100,6 +102,7 @@ class Reconciler:
         surroundings: SurroundingsReader,
         providers: MetricsProviders,
         report: ModelReport,
+        report_reason: ReasonReport,
     ) -> None:
         self._kube = kube
         self._store = store
@@ -107,6 +110,7 @@ class Reconciler:
         self._available = available
         self._surroundings = surroundings
         self._report = report
+        self._report_reason = report_reason
         self._applier = Applier(kube, store.remove)
         self._scaling = ScalingReader(kube, settings, available, providers)
         self._internal_secrets = InternalSecrets(
@@ -276,4 +280,6 @@ class Reconciler:
         patched = await self._kube.patch_status(MODEL, key.namespace, key.name, change)
         # The store then knows the change already, so that its event will be no news.
         self._store.put(patched)
+        if status["reason"] != previous.get("reason"):
+            self._report_reason(patched["metadata"], status)
         return bool(patched["metadata"]["generation"] != raw["metadata"]["generation"])
