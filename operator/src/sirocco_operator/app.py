@@ -20,7 +20,7 @@ from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.controller.worker import Workers
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER, MODEL, POD
-from sirocco_operator.kube.lease import LeaseLock
+from sirocco_operator.kube.lease import LEASE_NAME, LeaseLock
 from sirocco_operator.metrics_api.certificates import CertificateSource, MountedCertificate, OwnCertificate
 from sirocco_operator.metrics_api.pods import ReadyPods
 from sirocco_operator.metrics_api.scraper import Scraper
@@ -36,7 +36,6 @@ from sirocco_operator.watches import Watches, owner_of
 
 log = logging.getLogger(__name__)
 
-LEASE_NAME: Final = "sirocco-operator"
 _EXIT_LOST_LEASE: Final = 1
 
 

@@ -91,7 +91,7 @@ def test_a_crash_is_reported_by_its_cause_and_a_fix(line: str, reason: str, fix:
 
     cause = line.strip().removeprefix("Value error, ").removesuffix(FIELDS).rstrip(".")
     assert reported == reason
-    assert message.startswith("the engine ended, vLLM says: ")
+    assert message.startswith("the engine ended; vLLM says: ")
     assert f"{cause}: {fix}" in message
 
 
@@ -217,7 +217,7 @@ def test_the_prefix_of_a_process_is_left_out() -> None:
 
     _, message = cluster.reason_and_message(model, cluster.crashed(cluster.pod(model), log))
 
-    assert message.startswith("the engine ended, vLLM says: torch.OutOfMemoryError: CUDA out of memory: ")
+    assert message.startswith("the engine ended; vLLM says: torch.OutOfMemoryError: CUDA out of memory: ")
 
 
 def test_a_cause_before_the_final_traceback_is_found() -> None:

@@ -42,7 +42,7 @@ def test_a_cluster_without_gpus_says_so() -> None:
 def test_gpus_that_others_hold_are_waited_for() -> None:
     assert unscheduled_reason({"tensorParallel": 4}, SHORT_OF_GPUS, [cluster.node("a", 8)]) == (
         "WaitingForGPU",
-        "the pod needs 4 free nvidia.com/gpu on one node, other pods hold them: "
+        "the pod needs 4 free nvidia.com/gpu on one node, and other pods hold them: "
         "add nodes, or stop something that uses GPUs",
     )
 
@@ -60,9 +60,9 @@ def test_who_holds_the_gpus_is_named_and_how_many_would_be_free() -> None:
 
     assert told == (
         "WaitingForGPU",
-        "the pod needs 4 free nvidia.com/gpu on one node, node a has 2 of 8 free, the model team-a/llama "
-        "holds "
-        "4 and the pod ml/train-0 holds 2: add nodes, or stop the pod ml/train-0 (4 would be free then)",
+        "the pod needs 4 free nvidia.com/gpu on one node, and node a has 2 of 8 free (the model team-a/llama "
+        "holds 4 and the pod ml/train-0 holds 2): add nodes, or stop the pod ml/train-0 "
+        "(4 would be free then)",
     )
 
 
@@ -80,8 +80,8 @@ def test_of_several_nodes_the_one_with_the_most_free_gpus_is_told() -> None:
     )
 
     assert (
-        "node b has 3 of 8 free, the pod ml/b0 holds 1, the pod ml/b1 holds 1, the pod ml/b2 holds 1 and 2 "
-        "more" in told
+        "node b has 3 of 8 free (the pod ml/b0 holds 1, the pod ml/b1 holds 1, the pod ml/b2 holds 1 and 2 "
+        "more)" in told
     )
     assert told.endswith(": add nodes, or stop something that uses GPUs")
 
@@ -195,7 +195,7 @@ def test_gpus_are_not_blamed_when_the_only_gpu_node_lacks_cpu() -> None:
 
     assert unscheduled_reason({}, message, nodes) == (
         "Unschedulable",
-        "no node takes the pod, the scheduler says: 0/2 nodes are available: 1 Insufficient cpu, "
+        "no node takes the pod; the scheduler says: 0/2 nodes are available: 1 Insufficient cpu, "
         "1 Insufficient nvidia.com/gpu: lower cpu in resources, or add nodes",
     )
 
@@ -235,7 +235,7 @@ def test_other_causes_are_reported_in_the_schedulers_words_with_a_fix(words: str
 
     assert reason == "Unschedulable"
     assert reported.startswith(
-        f"no node takes the pod, the scheduler says: 0/1 nodes are available: {words}: {fix}"
+        f"no node takes the pod; the scheduler says: 0/1 nodes are available: {words}: {fix}"
     )
 
 
@@ -257,7 +257,7 @@ UNBOUND = "0/1 nodes are available: pod has unbound immediate PersistentVolumeCl
     [
         (
             Claim("weights", "Pending", "fast", cause='storageclass.storage.k8s.io "fast" not found'),
-            "the PersistentVolumeClaim weights (cache.claimName) has no volume, its StorageClass is fast, "
+            "the PersistentVolumeClaim weights (cache.claimName) has no volume; its StorageClass is fast; "
             "its "
             'newest event says: storageclass.storage.k8s.io "fast" not found: make the claim again with a '
             "StorageClass that `kubectl get storageclass` lists",
@@ -268,16 +268,16 @@ UNBOUND = "0/1 nodes are available: pod has unbound immediate PersistentVolumeCl
                 "Pending",
                 cause="no persistent volumes available for this claim and no storage class is set",
             ),
-            "the PersistentVolumeClaim weights (cache.claimName) has no volume, it names no StorageClass, "
+            "the PersistentVolumeClaim weights (cache.claimName) has no volume; it names no StorageClass, "
             "and the "
-            "cluster has no default one, its newest event says: no persistent volumes available for this "
+            "cluster has no default one; its newest event says: no persistent volumes available for this "
             "claim "
             "and no storage class is set: make the claim again with a StorageClass that "
             "`kubectl get storageclass` lists",
         ),
         (
             Claim("weights", "Pending", "nfs"),
-            "the PersistentVolumeClaim weights (cache.claimName) has no volume, its StorageClass is nfs: see "
+            "the PersistentVolumeClaim weights (cache.claimName) has no volume; its StorageClass is nfs: see "
             "`kubectl describe pvc weights`, and look at the StorageClass's provisioner",
         ),
     ],

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sirocco_operator.cli import keys, render
+from sirocco_operator.cli import explain, keys, render
 from sirocco_operator.cli.commands import RefusedError
 
 
@@ -25,4 +25,5 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     render.add_parser(commands)
     keys.add_parser(commands)
+    explain.add_parser(commands)
     return parser

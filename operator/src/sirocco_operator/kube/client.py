@@ -9,11 +9,13 @@ from sirocco_operator.controller.reflector import Chunk
 from sirocco_operator.controller.store import Manifest
 from sirocco_operator.kube.connection import CallReport, Connection, Credentials
 from sirocco_operator.kube.errors import ApiError
-from sirocco_operator.kube.kinds import Kind, path_of, root_of
+from sirocco_operator.kube.kinds import POD, Kind, path_of, root_of
 
 FIELD_MANAGER: Final = "sirocco-operator"
 
 _READ_SECONDS: Final = 30.0
+# More than some hundred lines of a log take.
+_LOG_BYTES: Final = 2**20
 _WRITE_SECONDS: Final = 10.0
 # Objects in one answer of a list: parsed they take some 20 KiB each.
 _CHUNK: Final = 250
@@ -114,6 +116,19 @@ class Kube:
         async with aclosing(lines):
             async for batch in lines:
                 yield batch
+
+    async def log_tail(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> str:
+        """The last lines of a container's log, or of its run before; raises ApiError, 400 without a log."""
+        query = {
+            "container": container,
+            "tailLines": str(lines),
+            "limitBytes": str(_LOG_BYTES),
+            "previous": "true" if previous else "false",
+        }
+        path = f"{path_of(POD, namespace, pod)}/log"
+        text = self._connection.lines(path, query, kind=POD.kind, verb="log", seconds=_READ_SECONDS)
+        async with aclosing(text):
+            return b"\n".join([line async for batch in text for line in batch]).decode(errors="replace")
 
     async def create(self, kind: Kind, manifest: Manifest, *, dry_run: bool = False) -> dict[str, Any] | None:
         """Make an object and return it; None when there is one of its name, which is left as it is."""

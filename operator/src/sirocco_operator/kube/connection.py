@@ -16,7 +16,7 @@ from yarl import URL
 from sirocco_operator.kube.errors import ApiError, api_error
 
 _ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError)
-_SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # A watch has a bookmark about every minute: one that says nothing for so long is dead.
 _SILENCE_SECONDS: Final = 90.0
 # A line of a watch is an object, of 3 MiB at the most.
@@ -53,12 +53,18 @@ class Connection:
 
     @classmethod
     async def open(cls, user_agent: str, report: CallReport) -> Self:
-        """Use $KUBECONFIG, else the pod's service account, else ~/.kube/config."""
+        """Use $KUBECONFIG, else the pod's service account, else ~/.kube/config.
+
+        Raises ApiError without any of them.
+        """
         configuration = client.Configuration()
-        if not os.environ.get("KUBECONFIG") and _SERVICE_ACCOUNT_TOKEN.exists():
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        else:
-            await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        try:
+            if _in_cluster():
+                config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            else:
+                await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        except config.ConfigException as error:
+            raise ApiError(0, f"no cluster is configured: {error}") from error
         api = client.ApiClient(configuration)
         http = aiohttp.ClientSession(
             # Each watch holds a connection; a bound would keep writes and the lease waiting for them.
@@ -163,6 +169,21 @@ class Connection:
         headers: dict[str, str] = {}
         await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
         return {name.lower(): value for name, value in headers.items()}
+
+
+def current_namespace() -> str:
+    """The namespace that kubectl uses when none is given: of the current context, or of the pod."""
+    if _in_cluster():
+        return (_SERVICE_ACCOUNT / "namespace").read_text(encoding="utf-8").strip()
+    try:
+        _, active = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
+    except config.ConfigException:
+        return "default"
+    return str(active["context"].get("namespace") or "default")
+
+
+def _in_cluster() -> bool:
+    return not os.environ.get("KUBECONFIG") and (_SERVICE_ACCOUNT / "token").exists()
 
 
 def _proxy_of(server: str) -> str | None:

@@ -1,13 +1,16 @@
 """The leader's record, kept in a Lease."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sirocco_operator.controller.leader import Conflict, Record
 from sirocco_operator.controller.store import Manifest
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
 from sirocco_operator.kube.kinds import LEASE, path_of
+
+# The name of the Lease that the replicas of an operator share, in its own namespace.
+LEASE_NAME: Final = "sirocco-operator"
 
 
 class LeaseLock:

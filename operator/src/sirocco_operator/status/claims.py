@@ -37,7 +37,7 @@ def _why_unbound(claim: Claim) -> str:
         storage = "it names no StorageClass, and the cluster has no default one"
     else:
         storage = "it asks for a volume without a StorageClass"
-    return f"{storage}, its newest event says: {claim.cause}" if claim.cause else storage
+    return f"{storage}; its newest event says: {claim.cause}" if claim.cause else storage
 
 
 def _claim_advice(claim: Claim) -> str:
@@ -52,7 +52,7 @@ DETECTORS = (
     Detector(
         Reason.UNSCHEDULABLE,
         claim_unbound,
-        "the PersistentVolumeClaim {claim} ({field}) has no volume, {why}",
+        "the PersistentVolumeClaim {claim} ({field}) has no volume; {why}",
         "{advice}",
     ),
     Detector(

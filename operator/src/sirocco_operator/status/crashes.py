@@ -121,7 +121,7 @@ def stopped_answering(state: ModelState) -> Mapping[str, str] | None:
     return None
 
 
-VLLM_SAYS = "the engine ended, vLLM says: {line}"
+VLLM_SAYS = "the engine ended; vLLM says: {line}"
 
 DETECTORS = (
     Detector(

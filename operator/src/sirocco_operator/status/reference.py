@@ -13,7 +13,8 @@ HEAD = """\
 # What the status says
 
 `kubectl get imodel` shows READY and REASON; `kubectl get imodel NAME -o jsonpath='{.status.message}'`
-gives the sentence with the cause and the fix. `sirocco explain NAME` prints the whole evidence: [explain.md](explain.md).
+gives the sentence with the cause and the fix. `sirocco explain NAME` prints the whole evidence:
+[explain.md](explain.md).
 
 - **Ready** is True while the model is as its spec asks: as many pods of the present spec serve as are wanted
   (with autoscaling, `minReplicas`), and none of an older one. With `replicas: 0`: no pod is left.

@@ -16,7 +16,7 @@ from sirocco_operator.status.reasons import Reason
 AFTERTHOUGHT = re.compile(r"\.? (no new claims to deallocate|preemption:).*|\. not found\.?$", re.DOTALL)
 # Holders of GPUs, and cordoned nodes, that a sentence names.
 NAMED = 3
-NO_NODE = "no node takes the pod, the scheduler says: {quote}"
+NO_NODE = "no node takes the pod; the scheduler says: {quote}"
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def _usage_text(usage: nodes.Usage | None) -> str:
     if usage is None:
         return "other pods hold them"
     held = [f"{holder.title} holds {holder.gpus}" for holder in usage.holders]
-    return f"node {usage.node} has {usage.free} of {usage.gpus} free, {enumerated(held, NAMED)}"
+    return f"node {usage.node} has {usage.free} of {usage.gpus} free ({enumerated(held, NAMED)})"
 
 
 def _advice(shortage: Shortage) -> str:
@@ -248,13 +248,13 @@ DETECTORS = (
     Detector(
         Reason.WAITING_FOR_GPU,
         gpus_in_use,
-        "the pod needs {wanted} free {resource} on one node, {usage}",
+        "the pod needs {wanted} free {resource} on one node, and {usage}",
         "{advice}",
     ),
     Detector(
         Reason.WAITING_FOR_GPU,
         gpus_short,
-        "the pod needs {wanted} free {resource} on one node, the scheduler says: {scheduler_message}",
+        "the pod needs {wanted} free {resource} on one node; the scheduler says: {scheduler_message}",
         "lower tensorParallel, add nodes, or stop something that uses GPUs",
     ),
     Detector(
