@@ -46,6 +46,20 @@ def waiting_after(*events: tuple[Kind, str, int]) -> tuple[int, Store]:
     return asyncio.run(run()), store
 
 
+@pytest.mark.parametrize("kind", [SERVICE, DEPLOYMENT], ids=lambda kind: kind.kind)
+def test_a_child_that_others_edit_is_work_at_once(kind: Kind) -> None:
+    store = Store(MODEL.full_name, POD.full_name, owner_of, observed=[DEPLOYMENT.full_name])
+
+    async def run() -> int:
+        queue: WorkQueue[Key] = WorkQueue()
+        sink = StoreSink(store, queue, kind, None)
+        sink.put(an_object(kind, KEY.name, 1) | {"spec": {"a": 1}})
+        sink.put(an_object(kind, KEY.name, 2) | {"spec": {"a": 2}})
+        return len(queue)
+
+    assert asyncio.run(run()) == 1
+
+
 def test_a_model_is_work_at_once() -> None:
     assert waiting_after((MODEL, "ADDED", 1))[0] == 1
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sirocco_operator.children.labels import MANAGED_BY, MANAGED_BY_LABEL, MODEL_LABEL
 from sirocco_operator.controller.queue import WorkQueue
 from sirocco_operator.controller.reflector import Chunk, Expired, Reflector
-from sirocco_operator.controller.store import Key, Manifest, Store, kind_of
+from sirocco_operator.controller.store import Key, Manifest, Store, identity, kind_of
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
 from sirocco_operator.kube.kinds import CHILD_KINDS, MODEL, POD, Kind
@@ -216,7 +216,8 @@ class _Models:
 class StoreSink:
     """Puts the objects of one kind into the store, and the models that they belong to on the queue.
 
-    Events of children are gathered for a moment, but for a deletion, which is put right at once.
+    Events of children are gathered for a moment, but for a deletion and a change of more than the status,
+    which are put right at once.
     """
 
     store: Store
@@ -230,10 +231,13 @@ class StoreSink:
             # A third of a pod, and of no use here: pods are never applied.
             manifest["metadata"].pop("managedFields", None)
             text = b""
+        which = identity(manifest)
+        before = self.store.content(which)
         key = self.store.put(manifest, text)
         if key is None:
             return
-        if self.kind == MODEL:
+        edited = self.kind != POD and before is not None and self.store.content(which) != before
+        if self.kind == MODEL or edited:
             self.queue.add(key)
         else:
             self.queue.add_after(key, _GATHER_SECONDS)

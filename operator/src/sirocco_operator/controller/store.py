@@ -150,6 +150,11 @@ class Store:
         manifest: dict[str, Any] = orjson.loads(entry.text)
         return manifest
 
+    def content(self, which: Identity) -> int | None:
+        """`content_of` a child, the version of any other object; None when it is not known."""
+        entry = self._entries.get(which)
+        return None if entry is None else entry.content
+
     def primary(self, key: Key) -> dict[str, Any] | None:
         """The primary object of a key."""
         return self.read(Identity(self._primary_kind, key.namespace, key.name))
