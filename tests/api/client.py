@@ -23,6 +23,7 @@ _PLURALS = {
     "HorizontalPodAutoscaler": "horizontalpodautoscalers",
     "InferenceModel": "inferencemodels",
     "Lease": "leases",
+    "MutatingWebhookConfiguration": "mutatingwebhookconfigurations",
     "Namespace": "namespaces",
     "Node": "nodes",
     "PersistentVolumeClaim": "persistentvolumeclaims",
@@ -48,6 +49,7 @@ _API_VERSIONS = {
     "HorizontalPodAutoscaler": "autoscaling/v2",
     "InferenceModel": "inference.sirocco.dev/v1alpha1",
     "Lease": "coordination.k8s.io/v1",
+    "MutatingWebhookConfiguration": "admissionregistration.k8s.io/v1",
     "PodDisruptionBudget": "policy/v1",
     "ReplicaSet": "apps/v1",
     "Role": "rbac.authorization.k8s.io/v1",
@@ -161,6 +163,16 @@ class Client:
             content_type="application/merge-patch+json",
         )
 
+    def edit(self, kind: str, namespace: str, name: str, change: Mapping[str, Any]) -> Object:
+        """A strategic merge patch, as `kubectl edit`, `set` and `rollout` send: lists are merged by keys."""
+        return self.request(
+            "PATCH",
+            self.path(kind, namespace, name),
+            change,
+            content_type="application/strategic-merge-patch+json",
+            fieldManager="kubectl-edit",
+        )
+
     def replace_spec(self, kind: str, namespace: str, name: str, spec: Mapping[str, Any]) -> Object:
         """Give an object another spec as a whole, as `kubectl replace` does."""
         return self.request(
@@ -170,10 +182,10 @@ class Client:
             content_type="application/json-patch+json",
         )
 
-    def delete(self, kind: str, namespace: str | None, name: str) -> None:
+    def delete(self, kind: str, namespace: str | None, name: str, **query: str) -> None:
         """Delete an object; one that does not exist is as good."""
         try:
-            self.request("DELETE", self.path(kind, namespace, name))
+            self.request("DELETE", self.path(kind, namespace, name), **query)
         except ApiError as error:
             if error.code != 404:
                 raise

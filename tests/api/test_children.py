@@ -137,35 +137,39 @@ def test_what_was_overwritten_can_be_removed_again(client: Client, namespace: st
     wait_that(client, kind, namespace, name, lambda service: ours(service) == ["Apply"])
 
 
-def test_a_field_that_others_set_is_left_alone(client: Client, namespace: str) -> None:
-    client.create(model(namespace))
+def adopted(owner: str) -> Callable[[Object], Any]:
+    """Whether an object is controlled by the model with this uid."""
+    return lambda child: [each["uid"] for each in child["metadata"].get("ownerReferences") or ()] == [owner]
+
+
+@pytest.mark.parametrize(("kind", "name"), CHILDREN)
+def test_a_child_whose_owner_reference_is_taken_away_is_adopted_again(
+    client: Client, namespace: str, kind: str, name: str
+) -> None:
+    owner = client.create(model(namespace, replicas=2))["metadata"]["uid"]
     wait_status(client, namespace)
-    wait_child(client, "Deployment", namespace)
-    restarted = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
-    client.patch(
-        "Deployment", namespace, "mistral", {"spec": {"template": {"metadata": {"annotations": restarted}}}}
-    )
-    client.patch("InferenceModel", namespace, "mistral", {"spec": {"engine": {"maxModelLen": 1024}}})
-    wait_that(client, "Deployment", namespace, "mistral", lambda child: "1024" in (container(child)["args"]))
-    live = client.get("Deployment", namespace, "mistral")
-    assert live["spec"]["template"]["metadata"]["annotations"].items() >= restarted.items()
+    before = wait_child(client, kind, namespace, name)["metadata"]["uid"]
+    client.patch(kind, namespace, name, {"metadata": {"ownerReferences": None}})
+    wait_that(client, kind, namespace, name, adopted(owner))
+    assert client.get(kind, namespace, name)["metadata"]["uid"] == before
 
 
-def test_an_owner_reference_that_is_taken_away_makes_the_child_foreign(
+def test_a_model_that_is_made_again_adopts_what_it_left_without_a_restart_of_its_pods(
     client: Client, namespace: str
 ) -> None:
-    client.create(model(namespace))
+    client.create(model(namespace, replicas=2))
     wait_status(client, namespace)
-    client.patch("Service", namespace, "mistral", {"metadata": {"ownerReferences": None}})
-    eventually(
-        lambda: (
-            (client.get("InferenceModel", namespace, "mistral").get("status") or {}).get("reason")
-            == "NameConflict"
-        ),
-        DEADLINE,
-        "NameConflict",
-        0.05,
-    )
+    before = {kind: wait_child(client, kind, namespace, name) for kind, name in CHILDREN}
+    client.delete("InferenceModel", namespace, "mistral", propagationPolicy="Orphan")
+    wait_gone(client, "InferenceModel", namespace)
+    owner = client.create(model(namespace, replicas=2))["metadata"]["uid"]
+    for kind, name in CHILDREN:
+        wait_that(client, kind, namespace, name, adopted(owner))
+    after = {kind: client.get(kind, namespace, name) for kind, name in CHILDREN}
+    assert {kind: each["metadata"]["uid"] for kind, each in after.items()} == {
+        kind: each["metadata"]["uid"] for kind, each in before.items()
+    }
+    assert after["Deployment"]["spec"] == before["Deployment"]["spec"]
 
 
 def test_the_budget_is_pruned_when_one_replica_is_left(client: Client, namespace: str) -> None:

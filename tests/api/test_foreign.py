@@ -74,6 +74,14 @@ def test_a_foreign_object_of_our_name_is_left_alone_and_told_of(
     assert "sirocco-operator" not in {entry["manager"] for entry in left}
 
 
+def test_all_foreign_objects_are_named_at_once(client: Client, namespace: str) -> None:
+    for kind in ("ServiceAccount", "Service", "Deployment"):
+        make_foreign(client, namespace, kind)
+    client.create(model(namespace, replicas=2))
+    message = wait_reason(client, namespace, "NameConflict")["message"]
+    assert "ServiceAccount mistral, Service mistral and Deployment mistral exist" in message
+
+
 def test_deleting_the_model_leaves_the_foreign_object(client: Client, namespace: str) -> None:
     theirs = make_foreign(client, namespace, "ConfigMap")
     client.create(model(namespace))

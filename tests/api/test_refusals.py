@@ -92,7 +92,7 @@ def test_a_stored_resource_that_no_longer_fits_is_told_of_and_its_children_stay(
     )
 
 
-def test_an_immutable_field_that_differs_makes_the_child_anew(
+def test_a_deployment_with_another_selector_is_told_of_and_goes_on_serving(
     client: Client, operator: OperatorProcess, namespace: str
 ) -> None:
     client.create(model(namespace, replicas=0))
@@ -106,8 +106,12 @@ def test_an_immutable_field_that_differs_makes_the_child_anew(
     }
     bad["spec"]["selector"]["matchLabels"]["extra"] = "yes"
     bad["spec"]["template"]["metadata"]["labels"]["extra"] = "yes"
-    client.create(bad)
+    uid = client.create(bad)["metadata"]["uid"]
     operator.start()
+    message = wait_reason(client, namespace, "ChildRejected")["message"]
+    assert message.startswith("Deployment mistral has another spec.selector than the model's")
+    assert client.get("Deployment", namespace, "mistral")["metadata"]["uid"] == uid
+    client.delete("Deployment", namespace, "mistral")
 
     def selector() -> bool:
         found = client.find("Deployment", namespace, "mistral")

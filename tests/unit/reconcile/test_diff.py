@@ -5,11 +5,21 @@ from typing import Any
 
 import pytest
 
-from sirocco_operator.reconcile.diff import difference
+from sirocco_operator.reconcile.diff import Cause, differences
 
 pytestmark = pytest.mark.unit
 
 MANAGER = "us"
+
+
+def difference(wanted: dict[str, Any], live: dict[str, Any], manager: str) -> str | None:
+    """The path of the first difference."""
+    return next((each.path for each in differences(wanted, live, manager)), None)
+
+
+def causes(live: dict[str, Any]) -> dict[str, Cause]:
+    return {each.path: each.cause for each in differences(WANTED, live, MANAGER)}
+
 
 WANTED: dict[str, Any] = {
     "apiVersion": "apps/v1",
@@ -227,3 +237,40 @@ def test_a_set_is_compared_without_order() -> None:
     assert difference(wanted, held, MANAGER) is None
     held["metadata"]["finalizers"] = ["y", "z"]
     assert difference(wanted, held, MANAGER) is not None
+
+
+ENGINE = '.spec.template.spec.containers[{"name":"engine"}]'
+
+
+def theirs(manifest: dict[str, Any], fields: dict[str, Any]) -> None:
+    entry = {"manager": "kubectl", "operation": "Update", "apiVersion": "apps/v1", "fieldsV1": fields}
+    manifest["apiVersion"] = "apps/v1"
+    manifest["metadata"]["managedFields"].append(entry)
+
+
+def test_all_differences_are_told() -> None:
+    changed = live()
+    changed["spec"]["replicas"] = 0
+    del fields(changed)["f:spec"]["f:replicas"]
+    pod(changed)["containers"][0]["args"] = ["--two"]
+    assert causes(changed) == {".spec.replicas": Cause.OTHERS, f"{ENGINE}.args": Cause.API}
+
+
+def test_a_value_that_differs_where_we_still_own_the_path_was_made_by_the_api_server() -> None:
+    changed = live()
+    pod(changed)["volumes"] = []
+    assert causes(changed) == {'.spec.template.spec.volumes[{"name":"tmp"}]': Cause.API}
+
+
+def test_what_others_own_in_the_pod_template_is_foreign() -> None:
+    changed = live()
+    evil: dict[str, Any] = {".": {}, "f:name": {}, "f:value": {}}
+    inside = {'k:{"name":"engine"}': {"f:env": {'k:{"name":"EVIL"}': evil}}}
+    theirs(changed, {"f:spec": {"f:template": {"f:spec": {"f:containers": inside}}}})
+    assert causes(changed) == {f'{ENGINE}.env[{{"name":"EVIL"}}]': Cause.FOREIGN}
+
+
+def test_a_new_element_is_named_without_its_content() -> None:
+    wanted = copy.deepcopy(WANTED)
+    pod(wanted)["containers"][0]["env"].append({"name": "TOKEN", "value": "hf_secret"})
+    assert difference(wanted, live(), MANAGER) == f"{ENGINE}.env[TOKEN]"

@@ -16,6 +16,29 @@ def test_a_foreign_object_of_our_name_is_named() -> None:
     )
 
 
+def test_all_foreign_objects_of_our_names_are_named() -> None:
+    conflicts = [
+        Refusal(RefusalCause.NAME_CONFLICT, kind, "mistral")
+        for kind in ("ServiceAccount", "Service", "Deployment")
+    ]
+
+    _, message = cluster.reason_and_message(cluster.model(), refusals=conflicts)
+
+    assert message.startswith(
+        "ServiceAccount mistral, Service mistral and Deployment mistral exist and are not of this model: "
+    )
+
+
+def test_a_field_that_cannot_change_is_named_with_what_to_do() -> None:
+    refusal = Refusal(RefusalCause.IMMUTABLE, "Deployment", "mistral", "spec.selector")
+
+    assert cluster.reason_and_message(cluster.model(), refusals=[refusal]) == (
+        "ChildRejected",
+        "Deployment mistral has another spec.selector than the model's, which Kubernetes lets nobody change: "
+        "delete it when the model may be away for a start, the operator makes it again at once",
+    )
+
+
 def test_a_foreign_service_is_not_reported_as_the_endpoint() -> None:
     refusal = Refusal(RefusalCause.NAME_CONFLICT, "Service", "mistral")
 

@@ -30,6 +30,9 @@ def build_deployment(model: InferenceModel, settings: Settings) -> dict[str, Any
         **manifest(DEPLOYMENT, model),
         "spec": {
             "replicas": _replicas(model),
+            # Kubernetes' defaults, written because others could stop every change of the model with them.
+            "paused": False,
+            "minReadySeconds": 0,
             "revisionHistoryLimit": _REVISION_HISTORY,
             "progressDeadlineSeconds": STARTUP_BUDGET + PROGRESS_MARGIN,
             "selector": {"matchLabels": selector(model.metadata.name)},

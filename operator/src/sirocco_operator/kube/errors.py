@@ -1,17 +1,36 @@
 """What the API server answers when it does not do what was asked."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StatusCause:
+    """A cause of an answer that is no success, e.g. reason `FieldValueRequired` of field `spec.selector`."""
+
+    reason: str
+    field: str
 
 
 class ApiError(Exception):
     """An answer that is no success, in the API server's words; status 0 when there was no answer."""
 
-    def __init__(self, status: int, message: str, reason: str = "", retry_after: float = 0.0) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        reason: str = "",
+        retry_after: float = 0.0,
+        causes: tuple[StatusCause, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.reason = reason
         self.retry_after = retry_after
+        self.causes = causes
 
     @property
     def transient(self) -> bool:
@@ -28,4 +47,14 @@ def api_error(status: int, content: bytes, retry_after: str) -> ApiError:
     told = answer if isinstance(answer, dict) else {}
     message = str(told.get("message") or content.decode(errors="replace")[:500] or f"HTTP {status}")
     wait = float(retry_after) if retry_after.isdigit() else 0.0
-    return ApiError(status, message, str(told.get("reason") or ""), wait)
+    return ApiError(status, message, str(told.get("reason") or ""), wait, _causes(told))
+
+
+def _causes(told: Mapping[str, Any]) -> tuple[StatusCause, ...]:
+    details = told.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return tuple(
+        StatusCause(str(each.get("reason") or ""), str(each.get("field") or ""))
+        for each in causes or ()
+        if isinstance(each, dict)
+    )

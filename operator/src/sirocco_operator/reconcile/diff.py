@@ -1,24 +1,26 @@
-"""Whether an object must be applied again: its owned fields or their values are not what is wanted.
+"""Where an object is not as wanted, by its owned fields and their values.
 
-Two rules. (a) The leaf paths that are wanted differ from those that our manager applied: a field that is no
-longer wanted is removed, also after a restart. (b) A wanted value differs from the live one, quantities in
-any spelling and empty values aside. Rule (a) cannot hold for an object that was created and never applied,
-whose owned fields include the API server's defaults: there `with_digest` makes a removed field a changed
-value. How lists merge is read from `managedFields` itself:
+Three rules. (a) The leaf paths that are wanted differ from those that our manager applied: a field that is
+no longer wanted is removed, also after a restart. (b) A wanted value differs from the live one, quantities in
+any spelling and empty values aside. (c) Others have put fields where the object is ours alone. Rule (a)
+cannot hold for an object that was created and never applied, whose owned fields include the API server's
+defaults: there `with_digest` makes a removed field a changed value. How lists merge is read from
+`managedFields` itself:
 https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, Final
 
 import orjson
 
 from sirocco_operator.controller.store import Manifest
 from sirocco_operator.kube.quantity import canonical
-from sirocco_operator.reconcile.ownership import ownership
+from sirocco_operator.reconcile.ownership import element, foreign, ownership
 
 # Fields whose values, or whose maps' values, are quantities.
 _QUANTITY_FIELDS: Final = frozenset(
@@ -43,14 +45,39 @@ def with_digest(manifest: Manifest) -> dict[str, Any]:
     return {**manifest, "metadata": {**metadata, "annotations": annotations}}
 
 
-def difference(wanted: Manifest, live: Manifest, manager: str) -> str | None:
-    """The first path at which `live` must be applied again as `manager`; None when it is as wanted."""
+class Cause(Enum):
+    """How a path came to differ."""
+
+    OTHERS = auto()  # others wrote it, or another manifest is wanted than the one written last
+    API = auto()  # we own the path: the API server or a webhook made the value of what we wrote
+    FOREIGN = auto()  # others added it where the object is ours alone
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A path at which an object is not as wanted, and the value there, None where there is none."""
+
+    path: str
+    value: Any
+    cause: Cause
+
+
+def differences(wanted: Manifest, live: Manifest, manager: str) -> list[Difference]:
+    """Where `live` is not what `manager` wants; empty when it is."""
     owned = ownership(live, manager)
     if owned is None:
-        return "managedFields"
+        return [Difference("managedFields", None, Cause.OTHERS)]
     body = {key: value for key, value in wanted.items() if key not in ("apiVersion", "kind")}
     body["metadata"] = {key: value for key, value in wanted["metadata"].items() if key not in _IDENTITY}
-    return _Comparison(owned.applied).compare(body, live, owned.fields, "")
+    return [
+        *_Comparison(owned.applied).compare(body, live, owned.fields, ""),
+        *(Difference(path, None, Cause.FOREIGN) for path in _leaves(foreign(live, manager), "")),
+    ]
+
+
+def written_from(manifest: Manifest) -> str:
+    """The digest of the manifest that an object was last written from, or is to be written from."""
+    return str((manifest["metadata"].get("annotations") or {}).get(DIGEST_ANNOTATION, ""))
 
 
 @dataclass(frozen=True)
@@ -64,81 +91,86 @@ class _Comparison:
 
     def compare(
         self, wanted: Any, live: Any, fields: Mapping[str, Any], path: str, quantity: bool = False
-    ) -> str | None:
+    ) -> Iterator[Difference]:
         below = _below(fields)
         if not below:
             # A leaf, or a list or map that is replaced as a whole.
-            return None if _equal(wanted, live, quantity) else path
-        if isinstance(wanted, Mapping):
-            return self._compare_map(wanted, live, below, path, quantity)
-        if isinstance(wanted, list | tuple):
-            return self._compare_list(wanted, live, below, path)
-        return path
+            if not _equal(wanted, live, quantity):
+                yield Difference(path, live, Cause.API)
+        elif isinstance(wanted, Mapping):
+            yield from self._compare_map(wanted, live, below, path, quantity)
+        elif isinstance(wanted, list | tuple):
+            yield from self._compare_list(wanted, live, below, path)
+        else:
+            yield Difference(path, live, Cause.OTHERS)
 
     def _compare_map(
         self, wanted: Manifest, live: Any, fields: Mapping[str, Any], path: str, quantity: bool
-    ) -> str | None:
+    ) -> Iterator[Difference]:
         if not isinstance(live, Mapping):
-            return path
+            yield Difference(path, live, Cause.API)
+            return
         names = {key.removeprefix("f:") for key in fields}
         for name in sorted(names) if self.applied else ():
             # An empty value that is wanted is as good as none, but owns nothing below.
             if _empty(wanted.get(name)) and (name not in wanted or _below(fields[f"f:{name}"])):
-                return f"{path}.{name}"
+                yield Difference(f"{path}.{name}", live.get(name), Cause.OTHERS)
         for name, value in wanted.items():
+            here, found = f"{path}.{name}", live.get(name)
             if _empty(value):
-                if isinstance(value, str) and live.get(name):
-                    return f"{path}.{name}"
-                continue
-            if name not in names:
-                if not self.applied and value in (False, 0) and live.get(name) is None:
-                    # The API server leaves out false and 0 where they are the default, and owns nothing then.
-                    continue
-                return f"{path}.{name}"
-            differs = self.compare(
-                value,
-                live.get(name),
-                fields[f"f:{name}"],
-                f"{path}.{name}",
-                quantity or name in _QUANTITY_FIELDS,
-            )
-            if differs is not None:
-                return differs
-        return None
+                if isinstance(value, str) and found:
+                    yield Difference(here, found, Cause.API if name in names else Cause.OTHERS)
+            elif name in names:
+                as_quantity = quantity or name in _QUANTITY_FIELDS
+                yield from self.compare(value, found, fields[f"f:{name}"], here, as_quantity)
+            # The API server leaves out false and 0 where they are the default, and owns nothing then.
+            elif self.applied or value not in (False, 0) or found is not None:
+                yield Difference(here, found, Cause.OTHERS)
 
     def _compare_list(
         self, wanted: Sequence[Any], live: Any, fields: Mapping[str, Any], path: str
-    ) -> str | None:
-        if not isinstance(live, list) or len(fields) != len(wanted):
-            return path
+    ) -> Iterator[Difference]:
+        if not isinstance(live, list):
+            yield Difference(path, live, Cause.API)
+            return
         remaining = list(wanted)
         for key, below in fields.items():
             kind, _, text = key.partition(":")
             if kind not in ("k", "v"):
-                return path
-            identity = json.loads(text)
+                yield Difference(path, live, Cause.OTHERS)
+                return
+            here, identity = f"{path}[{text}]", json.loads(text)
             ours = _find(remaining, identity, kind == "k")
             theirs = _find(live, identity, kind == "k")
-            if ours is None or theirs is None:
-                return f"{path}[{text}]"
+            if ours is None:
+                yield Difference(here, theirs, Cause.OTHERS)
+                continue
             remaining.remove(ours)
-            if (
-                kind == "k"
-                and (differs := self.compare(ours, theirs, below, f"{path}[{text}]", False)) is not None
-            ):
-                return differs
-        return None
+            if theirs is None:
+                yield Difference(here, None, Cause.API)
+            elif kind == "k":
+                yield from self.compare(ours, theirs, below, here)
+        for item in remaining:
+            name = item.get("name", "") if isinstance(item, Mapping) else item
+            yield Difference(f"{path}[{name}]", None, Cause.OTHERS)
+
+
+def _leaves(fields: Mapping[str, Any], path: str) -> Iterator[str]:
+    """The paths of what is owned as a whole: with "." the object or element itself is."""
+    for key, below in fields.items():
+        kind, _, text = key.partition(":")
+        here = f"{path}.{text}" if kind == "f" else f"{path}[{text}]"
+        if below and "." not in below:
+            yield from _leaves(below, here)
+        else:
+            yield here
 
 
 def _find(items: Sequence[Any], identity: Any, keyed: bool) -> Any | None:
-    """The element of a keyed list, or of a set; a key that an element lacks has the API's default."""
-    for item in items:
-        if not keyed:
-            if item == identity:
-                return item
-        elif all(item.get(name, value) == value for name, value in identity.items()):
-            return item
-    return None
+    """The element of a keyed list, or of a set."""
+    if keyed:
+        return element(items, identity)
+    return identity if identity in items else None
 
 
 def _equal(wanted: Any, live: Any, quantity: bool) -> bool:

@@ -55,7 +55,7 @@ class InternalSecrets:
         if known == uid and due > now:
             return due - now
         manifest = build_internal_secret(model, derive_internal_key(await self._master(), key, uid))
-        created = await self._applier.create_once(SECRET, manifest)
+        created = await self._applier.create(SECRET, manifest) is not None
         if created:
             log.info("Secret %s/%s is created", key.namespace, manifest["metadata"]["name"])
         wait = self._check_seconds

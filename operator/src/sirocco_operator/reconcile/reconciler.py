@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -30,17 +31,18 @@ from sirocco_operator.kube.kinds import (
     MODEL,
     Kind,
 )
-from sirocco_operator.reconcile.apply import Applier, Refused, Unserved, Written
+from sirocco_operator.reconcile.apply import Applier, Written
 from sirocco_operator.reconcile.handover import hand_over
 from sirocco_operator.reconcile.internal_secret import InternalSecrets
 from sirocco_operator.reconcile.master_secret import MasterSecret
 from sirocco_operator.reconcile.metrics_providers import MetricsProviders
+from sirocco_operator.reconcile.refusal import Refused, Unserved
 from sirocco_operator.reconcile.scaling import ScalingReader
 from sirocco_operator.reconcile.surroundings import SurroundingsReader
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.compute import compute, invalid
 from sirocco_operator.status.figures import ModelFigures, figures
-from sirocco_operator.status.observed import Observed, Refusal
+from sirocco_operator.status.observed import Observed, Refusal, RefusalCause
 from sirocco_operator.status.progress import seconds_until_stalled
 
 log = logging.getLogger(__name__)
@@ -49,8 +51,6 @@ log = logging.getLogger(__name__)
 REFUSED_SECONDS: Final = 5.0
 # How long the first status of a model may wait for the first events of its children.
 FIRST_STATUS_SECONDS: Final = 0.2
-# When a child that the API server made otherwise than asked is looked at again.
-UNLIKE_SECONDS: Final = 0.1
 
 _KINDS: Final = {kind.full_name: kind for kind in CHILD_KINDS}
 _AUTOSCALERS: Final = {kind.full_name for kind in AUTOSCALER_KINDS}
@@ -124,6 +124,7 @@ class Reconciler:
         if raw is None or raw["metadata"].get("deletionTimestamp"):
             self._surroundings.forget(key)
             self._internal_secrets.forget(key)
+            self._applier.forget(key)
             self._converged.pop(key, None)
             self._report(key, None)
             return Done()
@@ -154,7 +155,7 @@ class Reconciler:
             children_after = convergence.again_after
             refusals: Sequence[Refusal] = ()
         except Refused as refused:
-            refusals = [refused.refusal]
+            refusals = await self._with_conflicts(key, model, refused.refusal)
         pods = self._store.pods(key)
         around = await self._surroundings.read(key, pods)
         self._internal_secrets.recheck(key, model, around.events)
@@ -222,16 +223,33 @@ class Reconciler:
                 continue
             if written.created:
                 created.append(kind.kind)
-            if written.as_wanted:
+            if written.again_after is None:
                 contents[which] = content_of(written.child)
             else:
-                again_after = UNLIKE_SECONDS
+                again_after = min(again_after or written.again_after, written.again_after)
         if created:
             log.info("%s: created %s", key, ", ".join(created))
         await self._prune([which for which in unwanted if which.kind not in _AUTOSCALERS], uid)
         if again_after is None:
             self._converged[key] = _Converged(request, contents)
         return _Convergence(bool(created), again_after)
+
+    async def _with_conflicts(self, key: Key, model: InferenceModel, first: Refusal) -> list[Refusal]:
+        """The refusal, and all other objects that have the names of children, to be dealt with at one go."""
+        refusals = [first]
+        if first.cause is not RefusalCause.NAME_CONFLICT:
+            return refusals
+        uid = model.metadata.uid
+        known = self._store.children(key, uid)
+        for manifest in build_children(model, self._settings, self._available()):
+            which = identity(manifest)
+            kind = _KINDS[which.kind]
+            if which in known or (kind.kind, which.name) == (first.kind, first.name):
+                continue
+            with suppress(Unserved):
+                found = await self._applier.conflict(kind, manifest, uid)
+                refusals += [found] if found else []
+        return refusals
 
     async def _converge_child(
         self, key: Key, model: InferenceModel, which: Identity, manifest: Manifest
@@ -259,7 +277,6 @@ class Reconciler:
                 continue
             log.info("%s %s/%s is not wanted any more", kind.kind, which.namespace, which.name)
             await self._kube.delete(kind, which.namespace, which.name, metadata["uid"])
-            self._applier.forget(metadata["uid"])
             self._store.remove(child)
 
     def _child(self, key: Key, model: InferenceModel, kind: Kind) -> Manifest | None:

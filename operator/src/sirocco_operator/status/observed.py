@@ -16,6 +16,7 @@ class RefusalCause(StrEnum):
 
     NAME_CONFLICT = "NameConflict"  # an object of that name belongs to somebody else
     IMAGE_VOLUMES_UNSUPPORTED = "ImageVolumesUnsupported"  # the API server drops image volumes
+    IMMUTABLE = "Immutable"  # a field that cannot change is another; the message is its path
     REJECTED = "Rejected"  # the API server, a quota or a webhook refused it
 
 

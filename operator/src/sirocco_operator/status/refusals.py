@@ -11,6 +11,7 @@ from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import RefusalCause
 from sirocco_operator.status.reasons import Reason
 
+# Kubernetes gives these causes in words alone; they choose the sentence, never what is done.
 # The refused pod's name differs at each attempt.
 ATTEMPT = re.compile(r'^pods "[^"]+" is forbidden: ')
 # The messages of the API server's admission plugins: ResourceQuota, ServiceAccount, Priority, RuntimeClass.
@@ -38,6 +39,17 @@ def child_refused(cause: RefusalCause) -> Detect:
         return None
 
     return detect
+
+
+def name_conflict(state: ModelState) -> Mapping[str, str] | None:
+    """Detects all objects of others that have a child's name."""
+    conflicts = [each for each in state.observed.refusals if each.cause is RefusalCause.NAME_CONFLICT]
+    if not conflicts:
+        return None
+    *first, last = [f"{each.kind} {each.name}" for each in conflicts]
+    if not first:
+        return {"objects": f"{last} exists and is"}
+    return {"objects": f"{', '.join(first)} and {last} exist and are"}
 
 
 def creation_denied(pattern: re.Pattern[str] = re.compile("")) -> Detect:
@@ -85,8 +97,8 @@ def _denials(state: ModelState) -> Iterator[tuple[str, str]]:
 DETECTORS = (
     Detector(
         Reason.NAME_CONFLICT,
-        child_refused(RefusalCause.NAME_CONFLICT),
-        "{kind} {name} exists and is not of this model",
+        name_conflict,
+        "{objects} not of this model",
     ),
     Detector(
         Reason.IMAGE_VOLUMES_UNSUPPORTED,
@@ -127,6 +139,12 @@ DETECTORS = (
         creation_denied(RUNTIME_CLASS),
         "runtimeClassName is {name}, and the cluster has no RuntimeClass of this name",
         "set runtimeClassName to one that `kubectl get runtimeclass` lists, or create it",
+    ),
+    Detector(
+        Reason.CHILD_REJECTED,
+        child_refused(RefusalCause.IMMUTABLE),
+        "{kind} {name} has another {quote} than the model's, which Kubernetes lets nobody change",
+        "delete it when the model may be away for a start, the operator makes it again at once",
     ),
     Detector(Reason.CHILD_REJECTED, creation_denied(), "the API server refuses {what}: {quote}"),
 )
