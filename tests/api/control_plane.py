@@ -156,9 +156,10 @@ class ControlPlane:
             self._start_controller_manager()
 
     def writes(self, offset: int, namespace: str = "") -> list[str]:
-        """The operator's writes since an offset of the audit log: verb and URL; not the Lease's, nor reviews.
+        """The operator's writes since an offset of the audit log: verb and URL.
 
-        Only those in `namespace` unless that is empty.
+        Not the Lease's, nor reviews and dry runs, which write nothing. Only those in `namespace` unless that
+        is empty.
         """
         return [
             f"{entry['verb']} {entry['requestURI']} -> {entry['responseStatus']['code']}"
@@ -166,6 +167,7 @@ class ControlPlane:
             if entry["verb"] not in ("get", "list", "watch")
             # A review is asked for by writing it.
             and entry["objectRef"]["resource"] not in ("leases", "subjectaccessreviews")
+            and "dryRun=All" not in entry["requestURI"]
             and namespace in ("", entry["objectRef"].get("namespace"))
         ]
 

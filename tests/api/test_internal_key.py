@@ -113,12 +113,83 @@ def test_a_pod_that_misses_the_internal_key_has_it_made_at_once(client: Client, 
 
 
 @pytest.mark.usefixtures("operator")
-def test_a_secret_of_that_name_that_is_somebody_elses_is_left_alone(client: Client, namespace: str) -> None:
+def test_a_secret_of_that_name_that_is_somebody_elses_is_left_alone_and_told_of(
+    client: Client, namespace: str
+) -> None:
     metadata = {"name": NAME, "namespace": namespace}
     theirs = client.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {}})
+    client.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata | {"name": "mistral"}})
     client.create(model(namespace, access=KEYS))
-    wait_status(client, namespace)
+    message = wait_reason(client, namespace, "NameConflict")["message"]
+    assert message.startswith(f"Secret {NAME} and ServiceAccount mistral exist")
     assert client.get("Secret", namespace, NAME) == theirs
+    client.delete("ServiceAccount", namespace, "mistral")
+    client.delete("Secret", namespace, NAME)
+    wait_child(client, "Deployment", namespace)
+    assert key_of(client.get("Secret", namespace, NAME))
+
+
+def full_quota(client: Client, namespace: str, count: str) -> None:
+    """A quota whose Secrets are used up, as its controller would write it."""
+    metadata = {"name": "secrets", "namespace": namespace}
+    spec = {"hard": {"count/secrets": count}}
+    client.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": spec})
+    used = {"hard": {"count/secrets": count}, "used": {"count/secrets": count}}
+    client.patch("ResourceQuota", namespace, "secrets", {"status": used}, "status")
+
+
+def test_a_full_quota_of_secrets_leaves_a_model_that_has_its_own_alone(
+    client: Client, cluster: ControlPlane, namespace: str, watchful: OperatorProcess
+) -> None:
+    client.create(model(namespace, access=KEYS))
+    wait_child(client, "Deployment", namespace)
+    reason = wait_status(client, namespace)["reason"]
+    full_quota(client, namespace, "1")
+    offset = cluster.wait_quiet(namespace)
+    watchful.stop()
+    watchful.start()
+    cluster.wait_quiet(namespace)
+    assert cluster.writes(offset, namespace) == []
+    assert client.get("InferenceModel", namespace, "mistral")["status"]["reason"] == reason
+
+
+def test_a_secret_of_an_earlier_release_is_taken_for_the_models_own(
+    client: Client, namespace: str, watchful: OperatorProcess
+) -> None:
+    client.create(model(namespace, access=KEYS))
+    secret = wait_child(client, "Secret", namespace, NAME)
+    wait_child(client, "Deployment", namespace)
+    wait_status(client, namespace)
+    watchful.stop()
+    # That release made no witness.
+    client.delete("ConfigMap", namespace, NAME)
+    full_quota(client, namespace, "1")
+    watchful.start()
+    status = wait_status(client, namespace)
+    assert status["reason"] not in ("NameConflict", "QuotaExceeded")
+    assert client.get("Secret", namespace, NAME) == secret
+    client.delete("ResourceQuota", namespace, "secrets")
+    # It is followed, too.
+    client.delete("Secret", namespace, NAME)
+    assert key_of(wait_another(client, namespace, secret)) == key_of(secret)
+
+
+def test_a_secret_that_was_made_just_before_the_operator_died_is_its_own(
+    client: Client, namespace: str, watchful: OperatorProcess
+) -> None:
+    client.create(model(namespace, access=KEYS))
+    wait_child(client, "Deployment", namespace)
+    wait_status(client, namespace)
+    secret = client.get("Secret", namespace, NAME)
+    watchful.stop()
+    # As it is between the two writes: the witness is there and knows no Secret yet, and nothing else is.
+    owner = client.get("ConfigMap", namespace, NAME)["metadata"]["ownerReferences"][0]
+    client.patch("ConfigMap", namespace, NAME, {"metadata": {"ownerReferences": [owner]}})
+    client.delete("Deployment", namespace, "mistral")
+    wait_gone(client, "Deployment", namespace)
+    watchful.start()
+    wait_child(client, "Deployment", namespace)
+    assert client.get("Secret", namespace, NAME) == secret
 
 
 @pytest.mark.usefixtures("operator")
@@ -138,32 +209,39 @@ def test_a_namespace_that_takes_no_more_secrets_is_told(client: Client, namespac
     assert f"Secret {NAME}" in wait_reason(client, namespace, "QuotaExceeded")["message"]
 
 
-def test_a_change_of_the_model_or_a_restart_does_not_write_it_again(
-    client: Client, namespace: str, watchful: OperatorProcess
+def test_a_change_of_the_model_or_a_restart_asks_for_no_secret(
+    client: Client, cluster: ControlPlane, namespace: str, watchful: OperatorProcess
 ) -> None:
     client.create(model(namespace, access=KEYS))
     secret = wait_child(client, "Secret", namespace, NAME)
+    wait_status(client, namespace)
+    offset = cluster.wait_quiet(namespace)
     client.patch("InferenceModel", namespace, "mistral", {"spec": {"limits": {"inFlight": 8}}})
     wait_status(client, namespace)
     watchful.stop()
     watchful.start()
-    before = watchful.metric("sirocco_operator_api_calls_total", verb="create", kind="Secret")
-    eventually(
-        lambda: (
-            watchful.metric("sirocco_operator_api_calls_total", verb="create", kind="Secret") >= before + 2
-        ),
-        DEADLINE,
-        "the operator to look for the Secret again",
-        0.1,
-    )
+    cluster.wait_quiet(namespace)
+    asked = [each.get("objectRef") or {} for each in cluster.audit(offset)]
+    assert "secrets" not in {each.get("resource") for each in asked if each.get("namespace") == namespace}
     assert client.get("Secret", namespace, NAME) == secret
 
 
-def test_a_deleted_internal_key_is_made_again(
-    client: Client, namespace: str, watchful: OperatorProcess
-) -> None:
+@pytest.mark.usefixtures("operator")
+def test_keys_that_come_back_find_the_secret_that_they_left(client: Client, namespace: str) -> None:
+    client.create(model(namespace, access=KEYS))
+    secret = wait_child(client, "Secret", namespace, NAME)
+    wait_status(client, namespace)
+    for access in (None, KEYS):
+        client.patch("InferenceModel", namespace, "mistral", {"spec": {"access": access}})
+        assert wait_status(client, namespace)["reason"] != "NameConflict"
+    assert client.get("Secret", namespace, NAME) == secret
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_deleted_internal_key_is_made_again(client: Client, namespace: str) -> None:
     client.create(model(namespace, access=KEYS))
     old = wait_child(client, "Secret", namespace, NAME)
+    wait_status(client, namespace)
     client.delete("Secret", namespace, NAME)
     assert key_of(wait_another(client, namespace, old)) == key_of(old)
 

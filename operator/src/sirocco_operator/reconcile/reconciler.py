@@ -72,6 +72,7 @@ class _Request:
     uid: str
     generation: int
     available: frozenset[Kind]
+    witness: Manifest | None
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Reconciler:
         self._applier = Applier(kube, store.remove)
         self._scaling = ScalingReader(kube, settings, available, providers)
         self._internal_secrets = InternalSecrets(
-            self._applier, MasterSecret(kube, settings.namespace).get, settings.resync_seconds
+            self._applier, store, MasterSecret(kube, settings.namespace).get, settings.resync_seconds
         )
         self._converged: dict[Key, _Converged] = {}
 
@@ -147,8 +148,9 @@ class Reconciler:
         keys_after = children_after = None
         try:
             # Before the children: pods that mount it wait for it.
-            keys_after = await self._internal_secrets.ensure(key, model)
-            convergence = await self._converge(key, model)
+            secret = await self._internal_secrets.ensure(key, model)
+            keys_after = secret.again_after
+            convergence = await self._converge(key, model, secret.witness)
             if convergence.created and not previous.get("conditions"):
                 # Events of what was just made are on their way: the first status then tells of them, too.
                 return Done(FIRST_STATUS_SECONDS)
@@ -185,13 +187,13 @@ class Reconciler:
         ]
         return Done(min((each for each in again if each is not None), default=None))
 
-    async def _converge(self, key: Key, model: InferenceModel) -> _Convergence:
-        """Bring the children to what is wanted; raises Refused.
+    async def _converge(self, key: Key, model: InferenceModel, witness: Manifest | None) -> _Convergence:
+        """Bring the children to what is wanted, `witness` last; raises Refused.
 
         Children are written in the order in which they need each other: after a refusal nothing more is.
         """
         uid = model.metadata.uid
-        request = _Request(uid, model.metadata.generation, self._available())
+        request = _Request(uid, model.metadata.generation, self._available(), witness)
         known = self._store.children(key, uid)
         before = self._converged.pop(key, None)
         verified = before.contents if before is not None and before.request == request else None
@@ -200,7 +202,10 @@ class Reconciler:
             return _Convergence()
         wanted = {
             identity(manifest): manifest
-            for manifest in build_children(model, self._settings, request.available)
+            for manifest in (
+                *build_children(model, self._settings, request.available),
+                *([witness] if witness is not None else []),
+            )
         }
         # First, so that two autoscalers never pull at one Deployment, nor one at a fixed count.
         unwanted = [which for which in known if which not in wanted]
