@@ -117,3 +117,37 @@ async def test_failures_delay_more_and_more_until_they_are_forgotten() -> None:
 async def test_a_failure_waits_at_least_as_long_as_asked() -> None:
     queue: WorkQueue[str] = WorkQueue(Backoff(first=1, longest=10, chance=lambda: 1.0))
     assert queue.add_failed("a", at_least=60) == 60
+
+
+@in_loop
+async def test_groups_take_turns() -> None:
+    queue: WorkQueue[str] = WorkQueue(group=lambda key: key[0])
+    for key in ("a1", "a2", "a3", "b1", "c1"):
+        queue.add(key)
+    assert await drained(queue) == ["a1", "b1", "c1", "a2", "a3"]
+
+
+@in_loop
+async def test_of_a_group_only_so_many_keys_are_worked_on_at_a_time() -> None:
+    queue: WorkQueue[str] = WorkQueue(group=lambda key: key[0], most=2)
+    for key in ("a1", "a2", "a3", "b1"):
+        queue.add(key)
+    assert [await queue.get() for _ in range(3)] == ["a1", "b1", "a2"]
+    waiting = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    assert len(queue) == 1
+    queue.done("a1")
+    assert await waiting == "a3"
+
+
+@in_loop
+async def test_nothing_is_kept_of_keys_that_were_worked_on() -> None:
+    queue: WorkQueue[str] = WorkQueue(group=lambda key: key)
+    before = {name: len(value) for name, value in vars(queue).items() if hasattr(value, "__len__")}
+    for number in range(100):
+        queue.add(f"{number}")
+        queue.add_after(f"{number}", 1000)
+        queue.done(key := await queue.get())
+        queue.forget(key)
+    after = {name: len(value) for name, value in vars(queue).items() if hasattr(value, "__len__")}
+    assert after == before

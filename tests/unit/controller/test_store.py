@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sirocco_operator.controller.store import Identity, Key, Manifest, Store
+from sirocco_operator.controller.store import MOST_DELETED, Identity, Key, Manifest, Store
 
 pytestmark = pytest.mark.unit
 
@@ -52,30 +52,30 @@ def child_names(objects: Store, uid: str = "parent-uid") -> set[str]:
 
 def test_a_new_version_is_news_for_its_key() -> None:
     objects = store()
-    assert objects.put(thing(version=1)) == PARENT
-    assert objects.put(thing(version=2, spec={"a": 1})) == PARENT
+    assert objects.put(thing(version=1)) == [PARENT]
+    assert objects.put(thing(version=2, spec={"a": 1})) == [PARENT]
     assert objects.primary(PARENT) == thing(version=2, spec={"a": 1})
 
 
 def test_a_version_that_is_known_is_no_news() -> None:
     objects = store()
     objects.put(thing(version=2, spec="new"))
-    assert objects.put(thing(version=2, spec="new")) is None
+    assert objects.put(thing(version=2, spec="new")) == []
 
 
 def test_an_older_version_does_not_replace_a_newer_one() -> None:
     objects = store()
     objects.put(thing(version=10))
-    assert objects.put(thing(version=9, spec="old")) is None
+    assert objects.put(thing(version=9, spec="old")) == []
     assert objects.primary(PARENT) == thing(version=10)
 
 
 def test_a_change_of_a_child_is_work_for_its_parent() -> None:
-    assert store().put(thing("Service", "child", parent="parent")) == PARENT
+    assert store().put(thing("Service", "child", parent="parent")) == [PARENT]
 
 
 def test_an_object_without_parent_is_no_work() -> None:
-    assert store().put(thing("Service", "stranger")) is None
+    assert store().put(thing("Service", "stranger")) == []
 
 
 def test_children_are_those_that_the_parent_controls() -> None:
@@ -96,8 +96,29 @@ def test_pods_are_no_children_and_come_by_name() -> None:
 def test_a_child_that_changes_its_parent_leaves_the_old_one() -> None:
     objects = store()
     objects.put(thing("Service", "child", version=1, parent="parent"))
-    assert objects.put(thing("Service", "child", version=2)) == PARENT
+    assert objects.put(thing("Service", "child", version=2)) == [PARENT]
     assert child_names(objects) == set()
+
+
+def test_a_child_that_changes_its_parent_is_work_for_both() -> None:
+    objects = store()
+    objects.put(thing("Service", "child", version=1, parent="parent"))
+    moved = objects.put(thing("Service", "child", version=2, parent="another"))
+    assert set(moved) == {PARENT, Key("space", "another")}
+
+
+def test_of_what_belongs_to_nobody_no_content_is_kept() -> None:
+    objects = store()
+    objects.put(thing("Service", "stranger"))
+    assert objects.read(Identity("v1/Service", "space", "stranger")) is None
+
+
+def test_what_is_known_of_deleted_objects_is_bounded() -> None:
+    objects = store()
+    for number in range(MOST_DELETED + 1):
+        objects.remove(thing("Service", "child", version=5, uid=str(number), parent="parent"))
+    assert objects.put(thing("Service", "child", version=5, uid=str(MOST_DELETED), parent="parent")) == []
+    assert objects.put(thing("Service", "child", version=5, uid="0", parent="parent")) == [PARENT]
 
 
 def test_a_deleted_object_is_work_and_forgotten() -> None:
@@ -111,7 +132,7 @@ def test_a_late_list_does_not_bring_back_what_was_deleted() -> None:
     objects = store()
     objects.put(thing("Service", "child", version=1, parent="parent"))
     objects.remove(thing("Service", "child", version=6, parent="parent"))
-    assert objects.put(thing("Service", "child", version=5, parent="parent")) is None
+    assert objects.put(thing("Service", "child", version=5, parent="parent")) == []
     assert child_names(objects) == set()
 
 
@@ -119,8 +140,17 @@ def test_an_object_that_left_the_selector_is_back_with_its_next_version() -> Non
     objects = store()
     objects.put(thing("Service", "child", version=1, parent="parent"))
     objects.remove(thing("Service", "child", version=6, parent="parent"))
-    assert objects.put(thing("Service", "child", version=7, parent="parent")) == PARENT
+    assert objects.put(thing("Service", "child", version=7, parent="parent")) == [PARENT]
     assert child_names(objects) == {"child"}
+
+
+def test_an_object_that_is_back_already_stays_when_a_watch_tells_late_that_it_left() -> None:
+    objects = store()
+    objects.put(thing("Service", "child", version=1, parent="parent"))
+    objects.put(thing("Service", "child", version=7, parent="parent"))
+    assert objects.remove(thing("Service", "child", version=6, parent="parent")) is None
+    assert child_names(objects) == {"child"}
+    assert objects.remove(thing("Service", "child", version=8, parent="parent")) == PARENT
 
 
 def test_deleting_an_old_object_leaves_the_new_one_of_its_name() -> None:
@@ -169,14 +199,14 @@ def watched(**more: Any) -> dict[str, Any]:
 def test_a_status_that_does_not_matter_is_no_news() -> None:
     objects = store()
     objects.put(watched(version=1, status={"a": 1}))
-    assert objects.put(watched(version=2, status={"a": 2})) is None
+    assert objects.put(watched(version=2, status={"a": 2})) == []
     assert objects.read(Identity("v1/Service", "space", "child")) == watched(version=2, status={"a": 2})
 
 
 def test_a_status_that_matters_is_news() -> None:
     objects = Store("example.com/v1/Parent", "v1/Pod", owner, observed=["v1/Service"])
     objects.put(watched(version=1, status={"a": 1}))
-    assert objects.put(watched(version=2, status={"a": 2})) == PARENT
+    assert objects.put(watched(version=2, status={"a": 2})) == [PARENT]
 
 
 def test_the_content_of_a_child_changes_with_all_but_its_status() -> None:

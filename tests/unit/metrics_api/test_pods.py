@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from sirocco_operator.controller.store import Key, Store
+from sirocco_operator.intake import owner_of
 from sirocco_operator.kube.kinds import MODEL, POD
 from sirocco_operator.metrics_api.documents import HttpError
 from sirocco_operator.metrics_api.pods import ReadyPods
 from sirocco_operator.metrics_api.selectors import parse
 from sirocco_operator.reconcile.master_secret import derive_internal_key
-from sirocco_operator.watches import owner_of
 
 MASTER = bytes(32)
 MODEL_LABEL = "inference.sirocco.dev/model"

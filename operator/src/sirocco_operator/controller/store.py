@@ -5,11 +5,14 @@ Objects are kept as JSON text: a tenth of the memory of dictionaries, and a read
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 Manifest = Mapping[str, Any]
+
+# Of so many deleted objects the store knows that they were: lists take seconds.
+MOST_DELETED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,8 @@ class Store:
         # version may: to a watch with a selector, an object is deleted while it lacks the label.
         self._deleted: dict[str, int] = {}
 
-    def put(self, manifest: Manifest, text: bytes = b"") -> Key | None:
-        """Take in a version of an object; the key to work on when it is news, else None.
+    def put(self, manifest: Manifest, text: bytes = b"") -> list[Key]:
+        """Take in a version of an object; the keys to work on when it is news: its owner, and the one before.
 
         A status that does not matter is no news.
 
@@ -104,25 +107,32 @@ class Store:
         which, version, uid = identity(manifest), int(metadata["resourceVersion"]), str(metadata["uid"])
         known = self._entries.get(which)
         if version <= self._deleted.get(uid, -1) or (known is not None and known.version >= version):
-            return None
+            return []
         owner = self._key(which, manifest)
-        if known is not None and known.owner is not None and known.owner != owner:
-            self._disown(known.owner, which)
+        before = known.owner if known is not None else None
+        if before is not None and before != owner:
+            self._disown(before, which)
         if owner is not None and which.kind != self._primary_kind:
             self._belongings.setdefault(owner, set()).add(which)
         is_child = which.kind not in (self._primary_kind, self._pod_kind)
         found = content_of(manifest) if is_child else version
-        text = text or orjson.dumps(manifest)
+        # Of what belongs to nobody only the version is of use.
+        text = (text or orjson.dumps(manifest)) if owner is not None else b""
         self._entries[which] = _Entry(uid, version, found, controller_uid(manifest), owner, text)
         if known is not None and known.content == found and which.kind not in self._observed:
-            return None
-        return owner or (known.owner if known else None)
+            return []
+        return [key for key in dict.fromkeys((owner, before)) if key is not None]
 
     def remove(self, manifest: Manifest) -> Key | None:
-        """Forget a deleted object; the key to work on, None when it was not known."""
-        uid = str(manifest["metadata"]["uid"])
-        self._bury(uid, int(manifest["metadata"]["resourceVersion"]))
+        """Forget a deleted object; the key to work on, None when it was not known.
+
+        One of which a newer version is known only lacked the label for a while.
+        """
+        uid, version = str(manifest["metadata"]["uid"]), int(manifest["metadata"]["resourceVersion"])
         known = self._entries.get(which := identity(manifest))
+        if known is not None and known.uid == uid and known.version > version:
+            return None
+        self._bury(uid, version)
         return self._drop(which) if known is not None and known.uid == uid else None
 
     def vanished(self, kind: str, present: set[str], version: int, namespaces: tuple[str, ...]) -> list[Key]:
@@ -145,7 +155,7 @@ class Store:
     def read(self, which: Identity) -> dict[str, Any] | None:
         """An object, None when it is not known; what the reader changes stays out of the store."""
         entry = self._entries.get(which)
-        if entry is None:
+        if entry is None or not entry.text:
             return None
         manifest: dict[str, Any] = orjson.loads(entry.text)
         return manifest
@@ -173,6 +183,10 @@ class Store:
             if which.kind != self._pod_kind and (entry := self._entries[which]).controller == uid
         }
 
+    def size(self, key: Key) -> int:
+        """How many children and pods a primary object has, those of its namesakes too."""
+        return len(self._belongings.get(key, ()))
+
     def pods(self, key: Key) -> list[dict[str, Any]]:
         """The pods of a primary object, by name."""
         names = [which for which in self._belongings.get(key, ()) if which.kind == self._pod_kind]
@@ -196,5 +210,5 @@ class Store:
 
     def _bury(self, uid: str, version: int) -> None:
         self._deleted[uid] = max(version, self._deleted.pop(uid, version))
-        while len(self._deleted) > 10_000:
+        while len(self._deleted) > MOST_DELETED:
             del self._deleted[next(iter(self._deleted))]

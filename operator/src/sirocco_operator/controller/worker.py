@@ -5,12 +5,18 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 from sirocco_operator.controller.leader import Fenced
 from sirocco_operator.controller.queue import WorkQueue
 from sirocco_operator.controller.store import Key
 
 log = logging.getLogger(__name__)
+
+# Most passes take some milliseconds.
+_LONG_SECONDS: Final = 2.0
+# So many times as many passes may be under way as have a place; the API server lets a client have some 200.
+_WAITING_SHARE: Final = 4
 
 
 class Retry(Exception):  # noqa: N818 -- a request, not a fault of the program
@@ -38,29 +44,39 @@ Report = Callable[[float, str], None]
 
 
 class Workers:
-    """A fixed number of tasks that work on keys until cancelled."""
+    """Passes over keys, `count` at a time, until cancelled.
+
+    A pass that takes long waits for an answer: it gives its place to another, up to a bound.
+    """
 
     def __init__(self, queue: WorkQueue[Key], reconcile: Reconcile, report: Report, count: int) -> None:
         self._queue = queue
         self._reconcile = reconcile
         self._report = report
-        self._count = count
+        self._places = asyncio.Semaphore(count)
+        self._passes = asyncio.Semaphore(count * _WAITING_SHARE)
 
     async def run(self) -> None:
         """Work until cancelled; what is being worked on then is left where it is."""
         async with asyncio.TaskGroup() as group:
-            for number in range(self._count):
-                group.create_task(self._work(), name=f"worker {number}")
+            while True:
+                await self._passes.acquire()
+                await self._places.acquire()
+                key = await self._queue.get()
+                group.create_task(self._work(key), name=f"work on {key}")
 
-    async def _work(self) -> None:
-        while True:
-            key = await self._queue.get()
-            started = time.perf_counter()
-            try:
-                result = await self._one(key)
-            finally:
-                self._queue.done(key)
-            self._report(time.perf_counter() - started, result)
+    async def _work(self, key: Key) -> None:
+        started = time.perf_counter()
+        passing = asyncio.create_task(self._one(key), name=f"pass over {key}")
+        try:
+            await asyncio.wait([passing], timeout=_LONG_SECONDS)
+            self._places.release()
+            result = await passing
+        finally:
+            passing.cancel()
+            self._queue.done(key)
+            self._passes.release()
+        self._report(time.perf_counter() - started, result)
 
     async def _one(self, key: Key) -> str:
         try:

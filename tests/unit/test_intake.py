@@ -7,8 +7,8 @@ import pytest
 
 from sirocco_operator.controller.queue import WorkQueue
 from sirocco_operator.controller.store import Identity, Key, Store
+from sirocco_operator.intake import MOST_FINISHED_PODS, MOST_PODS, StoreSink, owner_of
 from sirocco_operator.kube.kinds import DEPLOYMENT, MODEL, POD, SERVICE, Kind
-from sirocco_operator.watches import StoreSink, owner_of
 
 pytestmark = pytest.mark.unit
 
@@ -95,3 +95,56 @@ def test_a_pod_is_kept_without_its_managed_fields() -> None:
     asyncio.run(run())
     found = store.read(Identity(POD.full_name, KEY.namespace, "mistral-1"))
     assert found == an_object(POD, "mistral-1", 1)
+
+
+def pods_after(phases: list[str]) -> tuple[int, int]:
+    """How many of these pods of one model the store keeps, and how many keys wait right after the last."""
+    store = Store(MODEL.full_name, POD.full_name, owner_of)
+
+    async def run() -> int:
+        queue: WorkQueue[Key] = WorkQueue()
+        sink = StoreSink(store, queue, POD, None)
+        for number, phase in enumerate(phases, start=1):
+            sink.put({**an_object(POD, f"mistral-{number}", number), "status": {"phase": phase}})
+        return len(queue)
+
+    waiting = asyncio.run(run())
+    return len(store.pods(KEY)), waiting
+
+
+def test_of_a_model_only_so_many_pods_are_kept() -> None:
+    assert pods_after(["Running"] * 10_000)[0] == MOST_PODS
+
+
+def test_finished_pods_leave_room_for_others() -> None:
+    kept, _ = pods_after(["Failed"] * 3000 + ["Running"] * 100)
+    assert kept == MOST_FINISHED_PODS + 100
+
+
+def test_deletions_of_many_pods_are_gathered() -> None:
+    store = Store(MODEL.full_name, POD.full_name, owner_of)
+
+    async def run() -> int:
+        queue: WorkQueue[Key] = WorkQueue()
+        sink = StoreSink(store, queue, POD, None)
+        for number in range(1, 201):
+            sink.put(an_object(POD, f"mistral-{number}", number))
+        for number in range(1, 51):
+            sink.remove(an_object(POD, f"mistral-{number}", 1000 + number))
+        return len(queue)
+
+    assert asyncio.run(run()) == 0
+
+
+def test_a_pod_that_gets_another_models_label_is_work_for_both() -> None:
+    store = Store(MODEL.full_name, POD.full_name, owner_of)
+
+    async def run() -> set[Key]:
+        queue: WorkQueue[Key] = WorkQueue()
+        sink = StoreSink(store, queue, POD, None)
+        sink.put(an_object(POD, "mistral-1", 1))
+        queue.done(await queue.get())
+        sink.put(an_object(POD, "mistral-1", 2, labels={"inference.sirocco.dev/model": "another"}))
+        return {await queue.get(), await queue.get()}
+
+    assert asyncio.run(run()) == {KEY, Key(KEY.namespace, "another")}
