@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -12,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 @dataclass(frozen=True)
 class ClientCertificate:
-    """Files with a client's certificate and its key, PEM."""
+    """Files with a client's or a server's certificate and its key, PEM."""
 
     certificate: Path
     key: Path
@@ -32,10 +33,19 @@ class Authority:
 
     def client(self, name: str) -> ClientCertificate:
         """A client's certificate for this common name."""
+        return self._issue(name, x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]))
+
+    def server(self, name: str, address: str) -> ClientCertificate:
+        """The certificate of a server at this IP address."""
+        addresses = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+        return self._issue(name, x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), addresses)
+
+    def _issue(self, name: str, *extensions: x509.ExtensionType) -> ClientCertificate:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-        certificate = self._builder(subject, key).add_extension(usage, critical=False)
+        certificate = self._builder(subject, key)
+        for extension in extensions:
+            certificate = certificate.add_extension(extension, critical=False)
         made = ClientCertificate(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         _write(made.certificate, certificate.sign(self._key, hashes.SHA256()))
         made.key.write_bytes(

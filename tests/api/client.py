@@ -38,6 +38,7 @@ _PLURALS = {
     "Service": "services",
     "ServiceAccount": "serviceaccounts",
     "ServiceMonitor": "servicemonitors",
+    "ValidatingWebhookConfiguration": "validatingwebhookconfigurations",
 }
 _API_VERSIONS = {
     "APIService": "apiregistration.k8s.io/v1",
@@ -56,6 +57,7 @@ _API_VERSIONS = {
     "RoleBinding": "rbac.authorization.k8s.io/v1",
     "ScaledObject": "keda.sh/v1alpha1",
     "ServiceMonitor": "monitoring.coreos.com/v1",
+    "ValidatingWebhookConfiguration": "admissionregistration.k8s.io/v1",
 }
 
 

@@ -62,6 +62,7 @@ STARTED: Final = cluster.running(_pod(), "vllm", started=True)
 STOPPED: Final = cluster.model({"replicas": 0})
 # All but those that no observation shows: InvalidSpec, and ProgressDeadlineExceeded, which takes time.
 CASES: Final[Mapping[Reason, Case]] = {
+    Reason.RECONCILE_FAILED: _refused(RefusalCause.FAILED, "no answer within 12 s"),
     Reason.NAME_CONFLICT: _refused(RefusalCause.NAME_CONFLICT),
     Reason.IMAGE_VOLUMES_UNSUPPORTED: _refused(RefusalCause.IMAGE_VOLUMES_UNSUPPORTED),
     Reason.QUOTA_EXCEEDED: _denied('pods "x" is forbidden: exceeded quota: gpus'),
@@ -123,6 +124,7 @@ CURRENT, ON_THE_WAY, FAILED = "Current", "InProgress", "Failed"
 # At first, and once the startup budget is used up and nothing has changed.
 SAID: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.INVALID_SPEC: (FAILED, FAILED),
+    Reason.RECONCILE_FAILED: (ON_THE_WAY, FAILED),
     Reason.NAME_CONFLICT: (FAILED, FAILED),
     Reason.IMAGE_VOLUMES_UNSUPPORTED: (FAILED, FAILED),
     Reason.QUOTA_EXCEEDED: (ON_THE_WAY, FAILED),

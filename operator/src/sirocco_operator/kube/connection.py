@@ -114,6 +114,8 @@ class Connection:
             content = await response.read()
             status = response.status
         except _ERRORS as error:
+            if method != "GET" and isinstance(error, TimeoutError):
+                raise _late(seconds) from error
             raise _unreachable(error) from error
         finally:
             self._report(verb, kind, status)
@@ -195,3 +197,8 @@ def _proxy_of(server: str) -> str | None:
 
 def _unreachable(error: Exception) -> ApiError:
     return ApiError(0, f"the API server cannot be reached: {str(error) or type(error).__name__}")
+
+
+def _late(seconds: float) -> ApiError:
+    """As the API server says it when its own limit is over."""
+    return ApiError(504, f"no answer within {seconds:.0f} s, as when an admission webhook is slow", "Timeout")

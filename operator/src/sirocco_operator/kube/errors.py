@@ -3,7 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+# A webhook may say what it likes, at any length and to any client.
+_LONGEST_MESSAGE: Final = 4096
+_LONGEST_WAIT_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,9 @@ def api_error(status: int, content: bytes, retry_after: str) -> ApiError:
         answer = None
     told = answer if isinstance(answer, dict) else {}
     message = str(told.get("message") or content.decode(errors="replace")[:500] or f"HTTP {status}")
-    wait = float(retry_after) if retry_after.isdigit() else 0.0
-    return ApiError(status, message, str(told.get("reason") or ""), wait, _causes(told))
+    wait = min(float(retry_after), _LONGEST_WAIT_SECONDS) if retry_after.isdigit() else 0.0
+    reason = str(told.get("reason") or "")
+    return ApiError(status, message[:_LONGEST_MESSAGE], reason, wait, _causes(told))
 
 
 def _causes(told: Mapping[str, Any]) -> tuple[StatusCause, ...]:

@@ -74,16 +74,21 @@ def invalid(
     model_pods: Sequence[Manifest],
     previous: Mapping[str, Any],
     now: str,
+    reason: Reason = Reason.INVALID_SPEC,
 ) -> dict[str, Any]:
-    """The status of a resource that does not parse; its children stay, and so does what described them.
+    """The status of a resource that cannot be worked on; its children stay, and so does what described them.
 
     `metadata` is the resource's own. `message` names the wrong fields.
     """
-    finding = Finding.of(Reason.INVALID_SPEC, quotation(message))
+    finding = Finding.of(reason, quotation(message))
     generation = int(metadata.get("generation") or 0)
     serving = sum(pods.is_ready(pod) and not pods.is_terminating(pod) for pod in model_pods)
     conditions = conditions_of(
-        finding, f"{serving} replicas serve", ready=False, available=bool(serving), stalled=True
+        finding,
+        f"{serving} replicas serve",
+        ready=False,
+        available=bool(serving),
+        stalled=reason is Reason.INVALID_SPEC,
     )
     scaling = [each for each in previous.get("conditions") or () if each.get("type") == SCALING_ACTIVE]
     kept = {key: previous[key] for key in KEPT_WHEN_INVALID if key in previous}

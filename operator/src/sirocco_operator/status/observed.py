@@ -18,6 +18,7 @@ class RefusalCause(StrEnum):
     IMAGE_VOLUMES_UNSUPPORTED = "ImageVolumesUnsupported"  # the API server drops image volumes
     IMMUTABLE = "Immutable"  # a field that cannot change is another; the message is its path
     REJECTED = "Rejected"  # the API server, a quota or a webhook refused it
+    FAILED = "Failed"  # the pass over the model ended with an error, again and again
 
 
 @dataclass(frozen=True)

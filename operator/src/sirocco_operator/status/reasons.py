@@ -8,6 +8,7 @@ class Reason(StrEnum):
     """Why a model is as it is; the value is what `.status.reason` says."""
 
     INVALID_SPEC = "InvalidSpec"
+    RECONCILE_FAILED = "ReconcileFailed"
     NAME_CONFLICT = "NameConflict"
     IMAGE_VOLUMES_UNSUPPORTED = "ImageVolumesUnsupported"
     QUOTA_EXCEEDED = "QuotaExceeded"
@@ -78,6 +79,11 @@ MEANINGS: dict[Reason, Meaning] = {
         Stage.FAILED,
         "The stored resource does not fit this operator's schema; its children are left as they are.",
         "correct the fields that the message names, and install the CRD of this operator's version",
+    ),
+    Reason.RECONCILE_FAILED: Meaning(
+        Stage.WAITING,
+        "The operator does not get to the end of its work on the model; it tries again within 5 minutes.",
+        "remove the cause that the message names, or look for the model's name in the operator's log",
     ),
     Reason.NAME_CONFLICT: Meaning(
         Stage.FAILED,

@@ -96,6 +96,11 @@ def _denials(state: ModelState) -> Iterator[tuple[str, str]]:
 
 DETECTORS = (
     Detector(
+        Reason.RECONCILE_FAILED,
+        child_refused(RefusalCause.FAILED),
+        "the operator does not get to the end of its work on the model: {quote}",
+    ),
+    Detector(
         Reason.NAME_CONFLICT,
         name_conflict,
         "{objects} not of this model",
