@@ -22,6 +22,8 @@ from tests.waiting import eventually
 
 # The operator under test is the service account that manifests/install.yaml gives rights to.
 OPERATOR_USER = "system:serviceaccount:sirocco-system:sirocco-operator"
+# The operator of another release, installed as "second" in a namespace of its own.
+SECOND_USER = "system:serviceaccount:second-system:second-operator"
 
 _AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
@@ -70,7 +72,7 @@ class ControlPlane:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._folder = Path(tempfile.mkdtemp(prefix="sirocco-control-plane-"))
         self._etcd_port, self._peer_port, self._port = free_ports(3)
-        self._tokens = {name: secrets.token_hex(16) for name in ("admin", "operator", "person")}
+        self._tokens = {name: secrets.token_hex(16) for name in ("admin", "operator", "second", "person")}
         self.server = f"https://127.0.0.1:{self._port}"
         self.audit_log = self._folder / "audit.log"
         # What aggregated APIs know the API server by.
@@ -103,7 +105,7 @@ class ControlPlane:
         self._stop()
 
     def kubeconfig(self, user: str = "operator") -> Path:
-        """A kubeconfig file for `user`: `admin`, `operator`, or `person`, who has no rights."""
+        """A kubeconfig file for `user`: `admin`, `operator`, `second`, or `person`, who has no rights."""
         path = self._folder / f"{user}.kubeconfig"
         config = {
             "apiVersion": "v1",
@@ -238,7 +240,8 @@ class ControlPlane:
         )
         tokens = [
             f"{self._tokens['admin']},admin,admin,system:masters",
-            f"{self._tokens['operator']},{OPERATOR_USER},operator",
+            f"{self._tokens['operator']},{OPERATOR_USER},operator,system:serviceaccounts",
+            f"{self._tokens['second']},{SECOND_USER},second,system:serviceaccounts",
             f"{self._tokens['person']},person,person",
         ]
         (self._folder / "tokens.csv").write_text("\n".join(tokens) + "\n")

@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import mkdtemp
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 import yaml
@@ -30,7 +31,12 @@ INSTALL_FILE = Path(__file__).parents[2] / "manifests" / "install.yaml"
 
 def install_rights(client: Client) -> None:
     """Make the operator's namespace, account and rights as the project installs them, and nothing more."""
-    for document in yaml.safe_load_all(INSTALL_FILE.read_text()):
+    apply_rights(client, yaml.safe_load_all(INSTALL_FILE.read_text()))
+
+
+def apply_rights(client: Client, documents: Iterable[Any]) -> None:
+    """Make those of an installation's objects that give rights."""
+    for document in documents:
         if document and document["kind"] in RIGHTS:
             client.apply(document)
 
@@ -41,13 +47,16 @@ class OperatorProcess:
     Killed when left.
     """
 
-    def __init__(self, cluster: ControlPlane, name: str = "operator-0", **settings: str) -> None:
+    def __init__(
+        self, cluster: ControlPlane, name: str = "operator-0", user: str = "operator", **settings: str
+    ) -> None:
+        """`user` is one of those that `cluster.kubeconfig` knows."""
         self.name = name
         (self.port,) = free_ports(1)
         self.log = Path(mkdtemp(prefix="sirocco-operator-")) / "operator.log"
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")},
-            "KUBECONFIG": str(cluster.kubeconfig()),
+            "KUBECONFIG": str(cluster.kubeconfig(user)),
             "SIROCCO_NAMESPACE": "sirocco-system",
             "SIROCCO_POD_NAME": name,
             "SIROCCO_HTTP_PORT": str(self.port),

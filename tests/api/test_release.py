@@ -140,3 +140,63 @@ def test_uninstall_leaves_no_api_service(bare: ControlPlane, program: str) -> No
     assert has_api_service(bare)
     run(bare, program, "uninstall", RELEASE)
     assert not has_api_service(bare)
+
+
+def make_namespace(cluster: ControlPlane, name: str) -> None:
+    cluster.client.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+def remove_namespace(cluster: ControlPlane, name: str) -> None:
+    """Delete a namespace where no controller does the rest."""
+    cluster.client.delete("Namespace", None, name)
+    found = cluster.client.get("Namespace", None, name)
+    cluster.client.request(
+        "PUT", f"/api/v1/namespaces/{name}/finalize", {**found, "spec": {"finalizers": []}}
+    )
+
+
+def for_namespaces(*names: str) -> Any:
+    """The values of a release for these namespaces."""
+    return {"watchNamespaces": list(names), **EXTERNAL}
+
+
+def test_a_release_for_a_namespace_of_another_is_refused(bare: ControlPlane, program: str) -> None:
+    upgrade(bare, program, values=EXTERNAL)
+    with pytest.raises(AssertionError) as refused:
+        run(
+            bare,
+            program,
+            "install",
+            "second",
+            str(CHART),
+            "--values",
+            "-",
+            values=for_namespaces("default"),
+        )
+    said = str(refused.value)
+    assert (
+        f"the operator of release {RELEASE} in namespace {NAMESPACE} serves every namespace already" in said
+    )
+    assert "uninstall that release first, or give each release its own watchNamespaces" in said
+    # The first one's own upgrades go on.
+    upgrade(bare, program, values=EXTERNAL)
+
+
+def test_a_release_for_a_namespace_that_does_not_exist_is_refused(bare: ControlPlane, program: str) -> None:
+    make_namespace(bare, NAMESPACE)
+    with pytest.raises(AssertionError) as refused:
+        upgrade(bare, program, values=for_namespaces("default", "nowhere"))
+    assert "watchNamespaces names what does not exist: nowhere" in str(refused.value)
+    assert "kubectl create namespace nowhere" in str(refused.value)
+
+
+def test_a_release_is_upgraded_though_one_of_its_namespaces_is_gone(bare: ControlPlane, program: str) -> None:
+    make_namespace(bare, "short-lived")
+    values = for_namespaces("default", "short-lived")
+    upgrade(bare, program, values=values)
+    remove_namespace(bare, "short-lived")
+    said = upgrade(bare, program, values={**values, "logLevel": "debug"})
+    assert "these namespaces do not exist, and are not served: short-lived" in said
+    make_namespace(bare, "short-lived")
+    assert "do not exist" not in upgrade(bare, program, values=values)
+    assert bare.client.find("Role", "short-lived", f"{RELEASE}-operator")

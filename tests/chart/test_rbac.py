@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.chart.helm import API_SERVICE, Manifest, find, names, render
+from tests.chart.helm import API_SERVICE, Manifest, find, names, read, render, template
 
 CHILDREN = {
     ("", "configmaps"),
@@ -27,6 +27,7 @@ OTHERS = {
     ("", "events"): {"list"},
     ("", "persistentvolumeclaims"): {"get"},
     ("events.k8s.io", "events"): {"create"},
+    ("coordination.k8s.io", "leases"): {"create", "get", "list", "watch", "update"},
 }
 NODES = {("", "nodes"): {"list"}}
 METRICS_API = {("apiregistration.k8s.io", "apiservices"): {"get", "patch"}}
@@ -150,14 +151,47 @@ def test_roles_are_bound_to_the_operators_account(
     manifests = render(values)
     account = find(manifests, "ServiceAccount")["metadata"]
     subject = {"kind": "ServiceAccount", "name": account["name"], "namespace": account["namespace"]}
-    bound = [one["subjects"] for one in manifests if one["kind"].endswith("RoleBinding")]
-    assert all(subjects == [subject] for subjects in bound)
+    bound = {
+        one["metadata"]["name"]: one["subjects"]
+        for one in manifests
+        if one["kind"].endswith("RoleBinding") and one["roleRef"]["name"] != "sirocco-operator-seen"
+    }
+    assert all(subjects == [subject] for subjects in bound.values())
     operators = {
         (one["metadata"].get("namespace", ""), one["kind"], one["metadata"]["name"])
         for one in roles(manifests)
         if "-models-" not in one["metadata"]["name"]
     }
     assert bindings(manifests) == operators | kubernetes_own
+
+
+def test_other_releases_may_read_the_lease_and_nothing_else() -> None:
+    manifests = render()
+    binding = find(manifests, "RoleBinding", "sirocco-operator-seen")
+    group = "rbac.authorization.k8s.io"
+    assert binding["subjects"] == [{"apiGroup": group, "kind": "Group", "name": "system:serviceaccounts"}]
+    role = find(manifests, "Role", "sirocco-operator-seen")
+    assert role["metadata"]["namespace"] == "sirocco-system"
+    assert rules_of([role], "leases") == [(("sirocco-operator",), {"get"})]
+    assert len(role["rules"]) == 1
+
+
+def test_of_a_namespaces_leases_only_the_claim_is_read_and_changed() -> None:
+    for role in (find(render(), "ClusterRole"), find(render({"watchNamespaces": ["team-a"]}), "Role")):
+        assert rules_of([role], "leases") == [
+            ((), {"create"}),
+            (("sirocco-owner",), {"get", "list", "watch", "update"}),
+        ]
+
+
+def test_each_release_has_a_lease_of_its_own() -> None:
+    manifests = read(template(release="second"))
+    role = find(manifests, "Role", "second-operator-lease")
+    assert rules_of([role], "leases")[1] == (("second-operator",), {"get", "update"})
+    environment = find(manifests, "Deployment", "second-operator")["spec"]["template"]["spec"]["containers"][
+        0
+    ]
+    assert {"name": "SIROCCO_LEASE_NAME", "value": "second-operator"} in environment["env"]
 
 
 def test_lease_is_the_only_one_that_may_be_changed() -> None:

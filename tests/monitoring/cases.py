@@ -46,6 +46,13 @@ WAITING: Final = Firing(
     "For 15 minutes a pod of the model has found no node with enough free GPUs. "
     "Its status says WaitingForGPU.",
 )
+NOT_RECONCILED: Final = Firing(
+    "warning",
+    MODEL,
+    "team/mistral does not follow its resource.",
+    "For 5 minutes the operator has not got to the end of its work on the model: changes of the resource, "
+    "and of what belongs to it, are not put right. Its status says why.",
+)
 KV_CACHE: Final = Firing(
     "warning",
     MODEL,
@@ -82,6 +89,13 @@ FAILING: Final = Firing(
     OPERATOR,
     "The operator fails at some models.",
     "15 passes over models failed within 15 minutes, for a cause that is a fault of the operator.",
+)
+UNSERVED: Final = Firing(
+    "warning",
+    {"namespace": "team", "why": "unreadable"},
+    "An operator does not serve namespace team.",
+    "For 5 minutes an operator that should serve the namespace has not done so (unreadable): its models are "
+    "left as they are, unless another release serves them.",
 )
 EXPIRING: Final = Firing(
     "warning",
@@ -148,6 +162,19 @@ def failures(count: str) -> dict[str, str]:
     return {f'sirocco_operator_reconciles_total{{{LEADER},result="error"}}': count}
 
 
+def unserved(value: str) -> dict[str, str]:
+    """A namespace that both replicas cannot read."""
+    return {
+        f'sirocco_operator_namespace_unserved{{namespace="team",why="unreadable",{instance}}}': value
+        for instance in ('instance="a:8080"', 'instance="b:8080"')
+    }
+
+
+def state(reason: str, value: str) -> dict[str, str]:
+    """A model's state."""
+    return {f'sirocco_operator_model_state{{{OF},state="{reason}"}}': value}
+
+
 def expires(at: int) -> dict[str, str]:
     """The certificate's end; promtool's clock begins at 0."""
     labels = 'namespace="sirocco-system",job="sirocco-operator"'
@@ -190,6 +217,9 @@ CASES: Final = (
         {f"sirocco_operator_model_container_restarts{{{OF}}}": "9x10 4x40"},
         "31m",
     ),
+    Case("SiroccoModelNotReconciled", "fails", state("ReconcileFailed", "1x40"), "6m", (NOT_RECONCILED,)),
+    Case("SiroccoModelNotReconciled", "for a shorter time", state("ReconcileFailed", "1x2 stale"), "7m"),
+    Case("SiroccoModelNotReconciled", "another reason", state("ChildRejected", "1x40"), "30m"),
     Case(
         "SiroccoModelWaitingForGPU",
         "waits",
@@ -284,6 +314,8 @@ CASES: Final = (
     Case("SiroccoOperatorErrors", "fails again and again", failures("0+1x60"), "35m", (FAILING,)),
     Case("SiroccoOperatorErrors", "for a shorter time", failures("0+1x60"), "14m"),
     Case("SiroccoOperatorErrors", "failed some time", failures("0x5 1 2 3x60"), "25m"),
+    Case("SiroccoNamespaceNotServed", "is gone", unserved("1x40"), "6m", (UNSERVED,)),
+    Case("SiroccoNamespaceNotServed", "came back", unserved("1x2 stale"), "7m"),
     Case("SiroccoCertificateExpiresSoon", "in six days", expires(6 * 86400), "2h", (EXPIRING,)),
     Case("SiroccoCertificateExpiresSoon", "for a shorter time", expires(6 * 86400), "30m"),
     Case("SiroccoCertificateExpiresSoon", "in eight days", expires(8 * 86400), "2h"),

@@ -52,6 +52,7 @@ OPERATOR: Final = frozenset(
         "sirocco_operator_model_scaling",
         "sirocco_operator_model_stalled",
         "sirocco_operator_model_state",
+        "sirocco_operator_namespace_unserved",
         "sirocco_operator_objects",
         "sirocco_operator_queue_depth",
         "sirocco_operator_reconcile_seconds",

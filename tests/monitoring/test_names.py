@@ -23,6 +23,7 @@ def test_names_written_down_are_those_that_are_read() -> None:
 def test_operator_has_the_metrics_of_its_own() -> None:
     telemetry = Telemetry()
     telemetry.track_certificate_expiry(lambda: 1.0)
+    telemetry.track_unserved(lambda: {"team": "forbidden"}, dict)
     telemetry.record_model(
         Key("team", "mistral"), ModelFigures("Ready", True, True, False, 1, 1, 0, 0, "ScalingOnTarget")
     )

@@ -18,13 +18,15 @@ from sirocco_operator.controller.leader import Leadership
 from sirocco_operator.controller.queue import WorkQueue
 from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.controller.worker import Workers
+from sirocco_operator.intake import owner_of
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER, MODEL, POD
-from sirocco_operator.kube.lease import LEASE_NAME, LeaseLock
+from sirocco_operator.kube.lease import LeaseLock
 from sirocco_operator.metrics_api.certificates import CertificateSource, MountedCertificate, OwnCertificate
 from sirocco_operator.metrics_api.pods import ReadyPods
 from sirocco_operator.metrics_api.scraper import Scraper
 from sirocco_operator.metrics_api.server import MetricsApi
+from sirocco_operator.reconcile.claims import Claims, lease_annotations, left_to
 from sirocco_operator.reconcile.events import EventRecorder
 from sirocco_operator.reconcile.master_secret import MasterSecret
 from sirocco_operator.reconcile.metrics_providers import MetricsProviders
@@ -32,11 +34,13 @@ from sirocco_operator.reconcile.reconciler import Reconciler
 from sirocco_operator.reconcile.surroundings import SurroundingsReader
 from sirocco_operator.settings import Settings
 from sirocco_operator.telemetry import CONTENT_TYPE, Telemetry, log_to_stderr
-from sirocco_operator.watches import Watches, owner_of
+from sirocco_operator.watches import Watches, not_served
 
 log = logging.getLogger(__name__)
 
 _EXIT_LOST_LEASE: Final = 1
+# The kubelet reads 10 KiB of an answer.
+_READY_LINES: Final = 20
 
 
 class Operator:
@@ -47,17 +51,23 @@ class Operator:
         self._kube = kube
         self._leadership = leadership
         self._telemetry = telemetry
-        self._queue: WorkQueue[Key] = WorkQueue()
+        # No namespace takes more than half of the workers.
+        self._queue: WorkQueue[Key] = WorkQueue(
+            group=lambda key: key.namespace, most=max(1, settings.workers // 2)
+        )
         self._store = Store(
             MODEL.full_name,
             POD.full_name,
             owner_of,
             observed=(DEPLOYMENT.full_name, HORIZONTAL_POD_AUTOSCALER.full_name),
         )
-        self._watches = Watches(kube, self._store, self._queue, settings)
+        identity = f"{settings.namespace}/{settings.lease_name}"
+        self._claims = Claims(kube, identity, self._enqueue_namespace)
+        self._watches = Watches(kube, self._store, self._claims, self._queue, settings)
         self._metrics_api = self._make_metrics_api() if settings.metrics_api_port else None
         telemetry.track_queue_depth(lambda: len(self._queue))
         telemetry.track_leadership(lambda: leadership.leads)
+        telemetry.track_unserved(self._watches.unread, self._claims.left)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; then end the work, and give back the lease."""
@@ -89,6 +99,7 @@ class Operator:
         reconcile = Reconciler(
             self._kube,
             self._store,
+            self._claims,
             self._settings,
             self._watches.served,
             surroundings,
@@ -101,6 +112,7 @@ class Operator:
             async with asyncio.TaskGroup() as group:
                 group.create_task(workers.run(), name="workers")
                 group.create_task(providers.run(), name="metrics providers")
+                group.create_task(self._claims.run(), name="claims")
                 group.create_task(events.run(), name="events")
                 group.create_task(self._hold(), name="lease")
         finally:
@@ -132,6 +144,11 @@ class Operator:
         )
         telemetry.track_certificate_expiry(metrics_api.certificate_expiry)
         return metrics_api
+
+    def _enqueue_namespace(self, namespace: str) -> None:
+        for key in self._store.primary_keys():
+            if key.namespace == namespace:
+                self._queue.add(key)
 
     def _enqueue_autoscaled(self) -> None:
         for key in self._store.primary_keys():
@@ -168,7 +185,11 @@ class Operator:
         problem = "" if self._watches.synced.is_set() else "the first list of all objects is not finished"
         if not problem and self._metrics_api is not None:
             problem = self._metrics_api.problem
-        return web.Response(status=503 if problem else 200, text=f"{problem or 'ready'}\n")
+        # What concerns some namespaces must not keep the others from being served.
+        unread = [not_served(name, cause) for name, cause in self._watches.unread().items()]
+        left = [left_to(name, holder) for name, holder in self._claims.left().items()]
+        lines = [problem or "ready", *unread, *left][:_READY_LINES]
+        return web.Response(status=503 if problem else 200, text="\n".join(lines) + "\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=self._telemetry.exposition(), headers={"Content-Type": CONTENT_TYPE})
@@ -186,7 +207,8 @@ async def serve(settings: Settings) -> None:
     guard = _Guard()
     kube = await Kube.connect(telemetry.record_call, guard)
     try:
-        lock = LeaseLock(kube, settings.namespace, LEASE_NAME)
+        annotations = lease_annotations(settings.namespaces)
+        lock = LeaseLock(kube, settings.namespace, settings.lease_name, annotations)
         guard.leadership = Leadership(lock, settings.pod_name, settings.lease_seconds)
         await Operator(settings, kube, guard.leadership, telemetry).run(stop)
     finally:

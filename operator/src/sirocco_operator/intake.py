@@ -36,7 +36,8 @@ def owner_of(manifest: Manifest) -> Key | None:
 class StoreSink:
     """Puts the objects of one kind into the store, and the models that they belong to on the queue.
 
-    Events of children are gathered for a moment, but for a deletion, which is put right at once.
+    Events of children are gathered for a moment, but for a deletion and a change of more than the status,
+    which are put right at once.
     """
 
     store: Store
@@ -53,8 +54,12 @@ class StoreSink:
             if self._is_beyond(manifest):
                 self.remove(manifest)
                 return
-        for key in self.store.put(manifest, text):
-            if self.kind == MODEL:
+        which = identity(manifest)
+        before = self.store.content(which)
+        keys = self.store.put(manifest, text)
+        edited = self.kind != POD and before is not None and self.store.content(which) != before
+        for key in keys:
+            if self.kind == MODEL or edited:
                 self.queue.add(key)
             else:
                 self._gather(key)

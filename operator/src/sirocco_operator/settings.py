@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     # The operator's own pod, set from the downward API.
     namespace: str = Field(default="sirocco-system", min_length=1)
     pod_name: str = Field(default="sirocco-operator", min_length=1)
+    # The Lease in that namespace by which one replica leads; one for each release.
+    lease_name: str = Field(default="sirocco-operator", min_length=1)
     # Namespaces to watch, comma-separated; empty means the whole cluster.
     watch_namespaces: str = ""
 

@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 from collections import Counter as Count
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -66,8 +66,10 @@ class Telemetry:
             buckets=(0.01, 0.03, 0.1, 0.3, 1, 3),
             registry=self._registry,
         )
+        self._unserved = _UnservedCollector()
         self._certificate = _CertificateCollector()
         self._registry.register(_ModelCollector(self._models))
+        self._registry.register(self._unserved)
         self._registry.register(self._certificate)
         ProcessCollector(registry=self._registry)
 
@@ -106,6 +108,12 @@ class Telemetry:
     def track_leadership(self, leads: Callable[[], bool]) -> None:
         """Read at each scrape whether this process leads."""
         self._leader.set_function(lambda: float(leads()))
+
+    def track_unserved(
+        self, unread: Callable[[], Mapping[str, str]], left: Callable[[], Mapping[str, str]]
+    ) -> None:
+        """Read at each scrape which namespaces may not be read, and which are left to another operator."""
+        self._unserved.sources = {"unreadable": unread, "other_operator": left}
 
     def track_certificate_expiry(self, expiry: Callable[[], float | None]) -> None:
         """Read at each scrape when the metrics API's certificate expires: Unix time, None without one."""
@@ -157,6 +165,23 @@ def _model_family(name: str, documentation: str, *labels: str) -> GaugeMetricFam
     return GaugeMetricFamily(
         f"sirocco_operator_model_{name}", documentation, labels=["namespace", "model", *labels]
     )
+
+
+class _UnservedCollector(Collector):
+    def __init__(self) -> None:
+        self.sources: dict[str, Callable[[], Mapping[str, str]]] = {}
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "sirocco_operator_namespace_unserved",
+            "1 for each namespace that this operator should serve and does not, by why: unreadable, "
+            "other_operator.",
+            labels=["namespace", "why"],
+        )
+        for why, namespaces in self.sources.items():
+            for namespace in namespaces():
+                family.add_metric([namespace, why], 1)
+        yield family
 
 
 class _CertificateCollector(Collector):

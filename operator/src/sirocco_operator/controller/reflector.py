@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -23,6 +23,10 @@ class Expired(Exception):  # noqa: N818 -- the API's word
     """A watch cannot go on from its version: the objects have to be listed again."""
 
 
+class Denied(Exception):  # noqa: N818 -- an answer, not a fault of the program
+    """The objects may not be read, until somebody changes that."""
+
+
 @dataclass(frozen=True)
 class Chunk:
     """A part of a list: its objects and the version at which the whole list is true."""
@@ -35,12 +39,12 @@ class Source(Protocol):
     """Gives the objects of one kind, in one namespace or in all."""
 
     def list(self) -> AsyncIterator[Chunk]:
-        """All objects, in chunks."""
+        """All objects, in chunks. Raises Denied."""
 
     def watch(self, version: int) -> AsyncGenerator[Sequence[bytes], None]:
         """The events after a version, as lines of JSON in batches, until the API server ends the watch.
 
-        Raises Expired.
+        Raises Expired and Denied.
         """
 
 
@@ -58,14 +62,24 @@ class Sink(Protocol):
 
 
 class Reflector:
-    """One source and its sink; `synced` is set after the first list."""
+    """One source and its sink; `synced` is set after the first list, `tried` also if that may not be read.
+
+    `denied` is what the API server says while the objects may not be read, else empty.
+    """
 
     def __init__(
-        self, name: str, source: Source, sink: Sink, relist_seconds: float, listing: asyncio.Semaphore
+        self,
+        name: str,
+        source: Source,
+        sink: Sink,
+        relist_seconds: float,
+        listing: asyncio.Semaphore,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         """List again every `relist_seconds`, even when the watch has missed nothing.
 
         `listing` bounds how many reflectors list at a time: each holds a chunk of objects in memory.
+        `changed` is called when `synced` or `denied` has changed.
         """
         self._name = name
         self._source = source
@@ -74,7 +88,10 @@ class Reflector:
         self._listing = listing
         self._backoff = Backoff(first=0.5)
         self._failures = 0
+        self._changed = changed
         self.synced = asyncio.Event()
+        self.tried = asyncio.Event()
+        self.denied = ""
 
     async def run(self) -> None:
         """List and watch until cancelled; an outage is waited out."""
@@ -82,7 +99,7 @@ class Reflector:
             try:
                 async with self._listing:
                     version = await self._list()
-                self.synced.set()
+                self._tell(denied="")
                 # At random distances: replicas that started together must not list together.
                 async with asyncio.timeout(self._relist_seconds * random.uniform(0.8, 1.2)):  # noqa: S311
                     await self._watch(version)
@@ -92,6 +109,9 @@ class Reflector:
                 log.info("%s are listed again: %s", self._name, reason)
                 # A server that says so each time must not be asked without a pause.
                 await asyncio.sleep(self._backoff.delay(1))
+            except Denied as reason:
+                self._tell(str(reason))
+                await self._pause()
             except Exception as error:
                 log.warning("%s cannot be listed, will be tried again: %s", self._name, error)
                 await self._pause()
@@ -120,13 +140,23 @@ class Reflector:
                         self._failures = 0
                         for line in lines:
                             version = self._take(line)
-            except Expired:
+            except (Expired, Denied):
                 raise
             except Exception as error:
                 log.warning("the watch of %s broke, it goes on: %s", self._name, error)
                 await self._pause()
             if loop.time() - began < _SHORTEST_SECONDS:
                 await asyncio.sleep(_SHORTEST_SECONDS)
+
+    def _tell(self, denied: str) -> None:
+        if denied == self.denied and (denied or self.synced.is_set()):
+            return
+        self.denied = denied
+        self.tried.set()
+        if not denied:
+            self.synced.set()
+            self._failures = 0
+        self._changed()
 
     async def _pause(self) -> None:
         self._failures += 1

@@ -16,7 +16,8 @@ FIELD_MANAGER: Final = "sirocco-operator"
 _READ_SECONDS: Final = 30.0
 # More than some hundred lines of a log take.
 _LOG_BYTES: Final = 2**20
-_WRITE_SECONDS: Final = 10.0
+# Longer than an admission webhook may take by default: then the API server says which one it was.
+_WRITE_SECONDS: Final = 12.0
 # Objects in one answer of a list: parsed they take some 20 KiB each.
 _CHUNK: Final = 250
 # How long the API server may hold a watch, and when the client takes a watch that goes on for dead.
@@ -95,7 +96,7 @@ class Kube:
             query["continue"] = metadata["continue"]
 
     async def watch(
-        self, kind: Kind, namespace: str | None, version: int, labels: str = ""
+        self, kind: Kind, namespace: str | None, version: int, labels: str = "", fields: str = ""
     ) -> AsyncGenerator[Sequence[bytes], None]:
         """The events after a version, as lines of JSON, those that arrive together in one batch.
 
@@ -109,6 +110,8 @@ class Kube:
         }
         if labels:
             query["labelSelector"] = labels
+        if fields:
+            query["fieldSelector"] = fields
         path = path_of(kind, namespace)
         lines = self._connection.lines(
             path, query, kind=kind.kind, verb="watch", seconds=_WATCH_CLIENT_SECONDS
@@ -168,6 +171,18 @@ class Kube:
     async def merge(self, kind: Kind, manifest: Manifest) -> dict[str, Any]:
         """Merge a manifest into an object: maps are merged, lists replaced as a whole."""
         return await self._patch(kind, manifest["metadata"], manifest, "application/merge-patch+json")
+
+    async def replace(self, kind: Kind, manifest: Manifest) -> dict[str, Any]:
+        """Replace an object; raises ApiError 409 unless it still has the manifest's resourceVersion."""
+        metadata = manifest["metadata"]
+        return await self._call(
+            "PUT",
+            path_of(kind, metadata["namespace"], metadata["name"]),
+            query={"fieldManager": FIELD_MANAGER},
+            body=manifest,
+            kind=kind,
+            verb="update",
+        )
 
     async def set_managed_fields(
         self, kind: Kind, live: Manifest, entries: Sequence[Mapping[str, Any]]

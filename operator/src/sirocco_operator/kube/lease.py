@@ -1,5 +1,6 @@
 """The leader's record, kept in a Lease."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,10 +17,11 @@ LEASE_NAME: Final = "sirocco-operator"
 class LeaseLock:
     """Keeps the leader's record in a Lease."""
 
-    def __init__(self, kube: Kube, namespace: str, name: str) -> None:
+    def __init__(self, kube: Kube, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
         self._kube = kube
         self._namespace = namespace
         self._name = name
+        self._annotations = annotations
 
     async def read(self, seconds: float) -> Record | None:
         """The record; None when the Lease does not exist."""
@@ -38,7 +40,11 @@ class LeaseLock:
         lease: dict[str, Any] = {
             "apiVersion": LEASE.api_version,
             "kind": LEASE.kind,
-            "metadata": {"name": self._name, "namespace": self._namespace},
+            "metadata": {
+                "name": self._name,
+                "namespace": self._namespace,
+                "annotations": dict(self._annotations),
+            },
             "spec": {
                 "holderIdentity": record.holder,
                 # The API wants whole seconds, at least one.

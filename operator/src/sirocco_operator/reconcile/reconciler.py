@@ -1,6 +1,7 @@
 """One level-triggered pass for one model: read, build, diff, apply, prune, observe, status."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, Final
 from sirocco_operator.api.parse import InvalidResource, parse
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.build import build_children
+from sirocco_operator.controller.leader import Fenced
 from sirocco_operator.controller.store import (
     Identity,
     Key,
@@ -32,23 +34,26 @@ from sirocco_operator.kube.kinds import (
     Kind,
 )
 from sirocco_operator.reconcile.apply import Applier, Written
+from sirocco_operator.reconcile.claims import Claims
 from sirocco_operator.reconcile.handover import hand_over
 from sirocco_operator.reconcile.internal_secret import InternalSecrets
 from sirocco_operator.reconcile.master_secret import MasterSecret
 from sirocco_operator.reconcile.metrics_providers import MetricsProviders
 from sirocco_operator.reconcile.refusal import Refused, Unserved
 from sirocco_operator.reconcile.scaling import ScalingReader
+from sirocco_operator.reconcile.setbacks import Setbacks
 from sirocco_operator.reconcile.surroundings import SurroundingsReader
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.compute import compute, invalid
+from sirocco_operator.status.failure import compute_failure
 from sirocco_operator.status.figures import ModelFigures, figures
 from sirocco_operator.status.observed import Observed, Refusal, RefusalCause
 from sirocco_operator.status.progress import seconds_until_stalled
 
 log = logging.getLogger(__name__)
 
-# A refusal ends by somebody's doing that no watch tells of: a quota, or a foreign object of our name.
-REFUSED_SECONDS: Final = 5.0
+# Passes that have failed for so long are told of: most failures, such as a conflict, are over by then.
+TOLD_SECONDS: Final = 2.0
 # How long the first status of a model may wait for the first events of its children.
 FIRST_STATUS_SECONDS: Final = 0.2
 
@@ -98,15 +103,18 @@ class Reconciler:
         self,
         kube: Kube,
         store: Store,
+        claims: Claims,
         settings: Settings,
         available: Callable[[], frozenset[Kind]],
         surroundings: SurroundingsReader,
         providers: MetricsProviders,
         report: ModelReport,
         report_reason: ReasonReport,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kube = kube
         self._store = store
+        self._claims = claims
         self._settings = settings
         self._available = available
         self._surroundings = surroundings
@@ -118,25 +126,59 @@ class Reconciler:
             self._applier, store, MasterSecret(kube, settings.namespace).get, settings.resync_seconds
         )
         self._converged: dict[Key, _Converged] = {}
+        self._clock = clock
+        self._setbacks = Setbacks(clock)
 
     async def __call__(self, key: Key) -> Done:
         """Bring one model to its wanted state; raises Retry when that has to wait."""
         raw = self._store.primary(key)
         if raw is None or raw["metadata"].get("deletionTimestamp"):
-            self._surroundings.forget(key)
-            self._internal_secrets.forget(key)
-            self._applier.forget(key)
-            self._converged.pop(key, None)
-            self._report(key, None)
+            self._forget(key)
             return Done()
+        began = self._clock()
         try:
-            return await self._pass(key, raw)
+            if not await self._claims.hold(key.namespace):
+                self._forget(key)
+                return Done()
+            return await self._pass(key, raw, began)
         except ApiError as error:
-            if error.transient or error.status in (401, 403, 404, 409):
-                raise Retry(error.message, error.retry_after, outage=error.status == 0) from error
+            if error.status == 0:
+                raise Retry(error.message, outage=True) from error
+            after = await self._tell(key, raw, began, error.message)
+            raise Retry(error.message, max(after, error.retry_after)) from error
+        except Retry as reason:
+            after = await self._tell(key, raw, began, str(reason))
+            raise Retry(str(reason), max(after, reason.after)) from reason
+        except Fenced:
+            raise
+        except Exception as error:
+            await self._tell(key, raw, began, f"unexpectedly, {type(error).__name__}: {error}")
             raise
 
-    async def _pass(self, key: Key, raw: Manifest) -> Done:
+    def _forget(self, key: Key) -> None:
+        """Drop what is kept of a model that is gone, or is another operator's."""
+        self._surroundings.forget(key)
+        self._internal_secrets.forget(key)
+        self._applier.forget(key)
+        self._converged.pop(key, None)
+        self._setbacks.forget(key)
+        self._report(key, None)
+
+    async def _tell(self, key: Key, raw: Manifest, began: float, message: str) -> float:
+        """Tell of a pass that failed, once failures last; the least seconds to wait then."""
+        setback = self._setbacks.add(key, raw["metadata"]["generation"], began)
+        if setback.lasting < TOLD_SECONDS:
+            return 0
+        deployment = self._child(key, raw["metadata"]["uid"], DEPLOYMENT)
+        status, found = compute_failure(raw, deployment, self._store.pods(key), message, utc_now())
+        self._report(key, found)
+        try:
+            await self._write_status(key, raw, raw.get("status") or {}, status)
+        except ApiError as error:
+            log.debug("%s: the status cannot be written: %s", key, error)
+        return setback.delay
+
+    async def _pass(self, key: Key, raw: Manifest, began: float) -> Done:
         previous: Mapping[str, Any] = raw.get("status") or {}
         try:
             model = parse(raw)
@@ -162,7 +204,7 @@ class Reconciler:
         around = await self._surroundings.read(key, pods)
         self._internal_secrets.recheck(key, model, around.events)
         observed = Observed(
-            deployment=self._child(key, model, DEPLOYMENT),
+            deployment=self._child(key, model.metadata.uid, DEPLOYMENT),
             pods=pods,
             events=around.events,
             nodes=around.nodes,
@@ -170,18 +212,25 @@ class Reconciler:
             claims=around.claims,
             downloads=around.downloads or {},
             refusals=refusals,
-            scaling=await self._scaling.read(model, self._child(key, model, HORIZONTAL_POD_AUTOSCALER)),
+            scaling=await self._scaling.read(
+                model, self._child(key, model.metadata.uid, HORIZONTAL_POD_AUTOSCALER)
+            ),
         )
         now = utc_now()
         status = compute(model, observed, previous, now)
         self._report(key, figures(status, observed))
         overtaken = await self._write_status(key, raw, previous, status)
+        refused_after = None
+        if refusals:
+            refused_after = self._setbacks.add(key, model.metadata.generation, began).delay
+        else:
+            self._setbacks.forget(key)
         again = [
             0 if overtaken else None,
             around.again_after,
             keys_after,
             children_after,
-            REFUSED_SECONDS if refusals else None,
+            refused_after,
             self._scaling.again_after(status),
             seconds_until_stalled(status, now),
         ]
@@ -284,9 +333,9 @@ class Reconciler:
             await self._kube.delete(kind, which.namespace, which.name, metadata["uid"])
             self._store.remove(child)
 
-    def _child(self, key: Key, model: InferenceModel, kind: Kind) -> Manifest | None:
-        """The model's own child of a kind that it has one of."""
-        children = self._store.children(key, model.metadata.uid)
+    def _child(self, key: Key, uid: str, kind: Kind) -> Manifest | None:
+        """The own child of the model with this uid, of a kind that it has one of."""
+        children = self._store.children(key, uid)
         which = next((each for each in children if each.kind == kind.full_name), None)
         return None if which is None else self._store.read(which)
 
