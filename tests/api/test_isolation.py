@@ -107,6 +107,14 @@ def test_a_model_whose_status_cannot_be_written_is_in_the_metrics(
 ) -> None:
     with webhook(client, namespace, ["inferencemodels/status"], seconds=10) as hook:
         hook.refuse("no status today")
+        client.create(model(namespace, "probe"))
+        path = client.path("InferenceModel", namespace, "probe", "status")
+        change = {"status": {"message": "probed"}}
+
+        def known() -> bool:
+            return not client.raw("PATCH", path, change, "application/merge-patch+json").is_success
+
+        eventually(known, DEADLINE, "the webhook to be known", 0.05)
         client.create(model(namespace))
         labels = {"namespace": namespace, "model": "mistral", "state": "ReconcileFailed"}
         eventually(
