@@ -15,6 +15,7 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("operator")
 
+KEYS = {"keysSecretName": "team-keys"}
 # Lists that are replaced as a whole, in which the API server fills in defaults.
 PROJECTED: dict[str, Any] = {
     "volumes": [
@@ -184,28 +185,29 @@ def test_what_others_change_of_the_service_goes(client: Client, namespace: str, 
     assert wait_live(client, namespace, holds, "Service")["spec"] == before["spec"]
 
 
-def test_a_setting_that_others_add_goes(client: Client, namespace: str) -> None:
-    client.create(model(namespace))
+def test_what_others_add_to_a_config_map_goes(client: Client, namespace: str) -> None:
+    client.create(model(namespace, access=KEYS))
     wait_status(client, namespace)
-    client.edit("ConfigMap", namespace, "mistral-serving", {"data": {"evil": "yes"}})
+    client.edit("ConfigMap", namespace, "mistral-internal", {"data": {"evil": "yes"}})
     eventually(
-        lambda: list(client.get("ConfigMap", namespace, "mistral-serving")["data"]) == ["serving.json"],
+        lambda: list(client.get("ConfigMap", namespace, "mistral-internal")["data"]) == ["README"],
         DEADLINE,
-        "the other setting to be gone",
+        "the other entry to be gone",
         0.02,
     )
 
 
-def test_settings_that_others_made_immutable_are_made_anew(client: Client, namespace: str) -> None:
-    client.create(model(namespace))
+def test_a_config_map_that_others_made_immutable_is_made_anew(client: Client, namespace: str) -> None:
+    client.create(model(namespace, access=KEYS))
     wait_status(client, namespace)
-    old = client.edit("ConfigMap", namespace, "mistral-serving", {"data": {"evil": "yes"}, "immutable": True})
+    change = {"data": {"evil": "yes"}, "immutable": True}
+    old = client.edit("ConfigMap", namespace, "mistral-internal", change)
 
     def anew() -> bool:
-        found = client.find("ConfigMap", namespace, "mistral-serving")
+        found = client.find("ConfigMap", namespace, "mistral-internal")
         assert found is not None
         assert found["metadata"]["uid"] != old["metadata"]["uid"]
-        return not found.get("immutable") and list(found["data"]) == ["serving.json"]
+        return not found.get("immutable") and list(found["data"]) == ["README"]
 
     eventually(anew, DEADLINE, "a ConfigMap that can be changed", 0.05)
 
