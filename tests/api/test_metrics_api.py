@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sirocco_operator.children.labels import labels
 from sirocco_operator.children.metrics import Metric
 from sirocco_operator.metrics_api.documents import AGGREGATED, GROUP, GROUP_VERSION
 from tests.api.certificates import Authority
@@ -14,6 +15,7 @@ from tests.api.client import ApiError, Client
 from tests.api.control_plane import ControlPlane
 from tests.api.metrics_api import (
     API_SERVICE,
+    POD_PORT,
     FrontProxyCall,
     ModelPod,
     admit,
@@ -27,6 +29,7 @@ from tests.api.metrics_api import (
 from tests.api.models import DEADLINE, model, wait_child, wait_gone
 from tests.api.operator_process import OperatorProcess
 from tests.api.processes import tool
+from tests.api.raw_pod import OK, RawPod, body, redirect, without_end
 from tests.waiting import eventually
 
 CONFIG = ("ConfigMap", "kube-system", "extension-apiserver-authentication")
@@ -140,6 +143,49 @@ def test_a_pod_that_does_not_answer_is_missing_and_holds_up_nobody(client: Clien
         wait_told(client, namespace, {first: "3", second: "4"})
         two.fall_silent()
         wait_told(client, namespace, {first: "3"})
+
+
+def test_a_pod_that_only_has_a_models_labels_is_asked_nothing(client: Client, namespace: str) -> None:
+    with ModelPod("127.87.1.12", exposition(3)) as one, ModelPod("127.87.1.13", exposition(900)) as stray:
+        (name,) = serve(client, namespace, one)
+        client.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": "stray", "namespace": namespace, "labels": labels("mistral")},
+                "spec": {"containers": [{"name": "x", "image": "x"}]},
+            }
+        )
+        make_ready(client, namespace, "stray", stray.address)
+        before = one.asked
+
+        def read_again() -> bool:
+            # Each replica keeps a reading for a while, so that the next one but one knows the stray pod.
+            assert figures(client, namespace, Metric.IN_FLIGHT) == {name: "3"}
+            return one.asked > before + 2
+
+        eventually(read_again, DEADLINE, "readings that are younger than the stray pod", 0.1)
+        assert stray.asked == 0
+
+
+def test_no_answer_of_a_pod_costs_the_figures_of_others(client: Client, namespace: str) -> None:
+    with (
+        ModelPod("127.87.1.14", exposition(3)) as one,
+        RawPod("127.87.1.15", POD_PORT, without_end(OK + b"\r\n", b"x 1\n" * 1000)) as endless,
+        RawPod("127.87.1.16", POD_PORT, redirect(f"http://127.87.1.14:{POD_PORT}/metrics")) as elsewhere,
+        RawPod("127.87.1.17", POD_PORT, body(b"sirocco_serving_requests_in_flight 1e308\n" * 2)) as absurd,
+    ):
+        client.create(model(namespace, replicas=4))
+        first, *others = wait_pods(client, namespace, 4)
+        make_ready(client, namespace, first, one.address)
+        for name, pod in zip(others, (endless, elsewhere, absurd), strict=True):
+            make_ready(client, namespace, name, pod.address)
+
+        def all_asked() -> bool:
+            wait_told(client, namespace, {first: "3"})
+            return all(pod.asked for pod in (endless, elsewhere, absurd))
+
+        eventually(all_asked, DEADLINE, "the other pods to be asked, too", 0.1)
 
 
 def test_a_pod_that_is_not_ready_is_not_told(client: Client, namespace: str) -> None:

@@ -2,20 +2,25 @@
 
 import json
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from sirocco_operator.children.labels import labels
 from tests.api.client import Client, Object
 from tests.api.models import DEADLINE, model, wait_reason
+from tests.api.operator_process import OperatorProcess
+from tests.api.raw_pod import OK, RawPod, body, redirect, without_end
+from tests.bench.usage import usage
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("operator")
 
-# Of the loopback network, so that a pod can claim it; another in each run of the tests.
-POD_ADDRESS = f"127.1.{os.getpid() >> 8 & 255}.{os.getpid() % 254 + 1}"
+# Of the loopback network, so that pods can claim them; others in each run of the tests.
+POD_ADDRESS, OTHER_ADDRESS = (
+    f"127.{number}.{os.getpid() >> 8 & 255}.{os.getpid() % 254 + 1}" for number in (1, 2)
+)
+PROGRESS_PORT = 8001
 
 
 @pytest.fixture(autouse=True)
@@ -69,29 +74,32 @@ def pending(state: Object) -> Object:
     }
 
 
-class Progress(BaseHTTPRequestHandler):
-    """The downloader's answer."""
-
-    def do_GET(self) -> None:
-        body = json.dumps({"done_bytes": 3_000_000_000, "total_bytes": 14_000_000_000}).encode()
-        self.send_response(200 if self.path == "/progress" else 404)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Stay silent."""
+def progress(done_gigabytes: int) -> bytes:
+    """The downloader's answer, of 14 GB."""
+    return json.dumps({"done_bytes": done_gigabytes * 10**9, "total_bytes": 14 * 10**9}).encode()
 
 
-@pytest.fixture
-def downloader() -> Iterator[None]:
-    """A downloader in the pod's place."""
-    server = ThreadingHTTPServer((POD_ADDRESS, 8001), Progress)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield
-    server.shutdown()
-    server.server_close()
+def download(client: Client, pod: Object, address: str) -> None:
+    """Place a pod whose download then runs at this address."""
+    place(client, pod)
+    running = pending({"running": {"startedAt": "2026-01-01T00:00:00Z"}})
+    tell(client, pod, {**running, "podIP": address, "podIPs": [{"ip": address}]})
+
+
+def wait_message(client: Client, namespace: str, part: str) -> None:
+    """Wait until the status says this."""
+
+    def said() -> bool:
+        message = client.get("InferenceModel", namespace, "mistral")["status"]["message"]
+        assert part in message, message
+        return True
+
+    eventually(said, DEADLINE, f"a message with {part}", 0.1)
+
+
+def wait_asked(pod: RawPod, times: int) -> None:
+    """Wait until the operator has asked a pod so many times."""
+    eventually(lambda: pod.asked >= times, DEADLINE, f"a pod to be asked {times} times", 0.1)
 
 
 def test_a_ready_pod_makes_the_model_ready(client: Client, namespace: str) -> None:
@@ -122,29 +130,61 @@ def test_a_ready_pod_makes_the_model_ready(client: Client, namespace: str) -> No
     assert {each["type"]: each["status"] for each in status["conditions"]}["Ready"] == "True"
 
 
-@pytest.mark.usefixtures("downloader")
 def test_a_download_is_told_in_bytes(client: Client, namespace: str) -> None:
-    client.create(model(namespace))
-    pod = wait_pod(client, namespace)
-    place(client, pod)
-    tell(
-        client,
-        pod,
-        {
-            **pending({"running": {"startedAt": "2026-01-01T00:00:00Z"}}),
-            "podIP": POD_ADDRESS,
-            "podIPs": [{"ip": POD_ADDRESS}],
-        },
-    )
-    status = wait_reason(client, namespace, "Downloading")
+    with RawPod(POD_ADDRESS, PROGRESS_PORT, body(progress(3))):
+        client.create(model(namespace))
+        download(client, wait_pod(client, namespace), POD_ADDRESS)
+        status = wait_reason(client, namespace, "Downloading")
+        assert status["readyReplicas"] == 0
+        wait_message(client, namespace, "3.0 of 14.0 GB")
 
-    def bytes_told() -> bool:
-        message = client.get("InferenceModel", namespace, "mistral")["status"]["message"]
-        assert "3.0 of 14.0 GB" in message
-        return True
 
-    assert status["readyReplicas"] == 0
-    eventually(bytes_told, DEADLINE, "the bytes in the message", 0.1)
+def test_a_pod_that_only_has_a_models_labels_is_asked_nothing(client: Client, namespace: str) -> None:
+    with (
+        RawPod(POD_ADDRESS, PROGRESS_PORT, body(progress(3))) as own,
+        RawPod(OTHER_ADDRESS, PROGRESS_PORT, body(progress(1))) as stray,
+    ):
+        client.create(model(namespace))
+        pod = wait_pod(client, namespace)
+        container = {"name": "x", "image": "x"}
+        made = client.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                # Before the model's own, by its name.
+                "metadata": {"name": "a", "namespace": namespace, "labels": labels("mistral")},
+                "spec": {"containers": [container], "initContainers": [{**container, "name": "download"}]},
+            }
+        )
+        download(client, made, OTHER_ADDRESS)
+        download(client, pod, POD_ADDRESS)
+        wait_message(client, namespace, "3.0 of 14.0 GB")
+        wait_asked(own, 2)
+        assert stray.asked == 0
+
+
+def test_the_operator_goes_nowhere_that_a_pod_sends_it(client: Client, namespace: str) -> None:
+    with (
+        RawPod(OTHER_ADDRESS, PROGRESS_PORT, body(progress(3))) as elsewhere,
+        RawPod(
+            POD_ADDRESS, PROGRESS_PORT, redirect(f"http://{OTHER_ADDRESS}:{PROGRESS_PORT}/progress")
+        ) as pod,
+    ):
+        client.create(model(namespace))
+        download(client, wait_pod(client, namespace), POD_ADDRESS)
+        wait_asked(pod, 2)
+        assert elsewhere.asked == 0
+
+
+def test_an_answer_without_end_costs_the_operator_no_memory(
+    client: Client, operator: OperatorProcess, namespace: str
+) -> None:
+    before = usage(operator.pid).memory
+    with RawPod(POD_ADDRESS, PROGRESS_PORT, without_end(OK + b"\r\n")) as pod:
+        client.create(model(namespace))
+        download(client, wait_pod(client, namespace), POD_ADDRESS)
+        wait_asked(pod, 2)
+    assert usage(operator.pid).memory - before < 64
 
 
 def test_an_event_of_a_pod_explains_what_it_waits_for(client: Client, namespace: str) -> None:

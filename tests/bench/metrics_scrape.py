@@ -25,7 +25,7 @@ from sirocco_operator.metrics_api.documents import GROUP_VERSION
 from tests.api.client import Client, Object
 from tests.api.control_plane import ControlPlane
 from tests.api.metrics_api import POD_PORT, FrontProxyCall, exposition, make_ready
-from tests.api.models import model
+from tests.api.models import model, wait_child
 from tests.api.operator_process import OperatorProcess, install_rights
 from tests.api.processes import free_ports
 from tests.bench.subject import CRD_FILE
@@ -71,7 +71,28 @@ def pods_answering() -> Iterator[None]:
         process.join()
 
 
-def pod(name: str, of: str) -> Object:
+def owned_by(owner: Object) -> list[Object]:
+    """References to the object that controls another."""
+    same = {key: owner[key] for key in ("apiVersion", "kind")}
+    metadata = owner["metadata"]
+    return [{**same, "name": metadata["name"], "uid": metadata["uid"], "controller": True}]
+
+
+def replica_set(client: Client, of: str) -> Object:
+    """A ReplicaSet of a model's Deployment, which nobody makes pods for."""
+    deployment = wait_child(client, "Deployment", NAMESPACE, of)
+    template = deployment["spec"]["template"]
+    return client.create(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": {"name": of, "namespace": NAMESPACE, "ownerReferences": owned_by(deployment)},
+            "spec": {"selector": deployment["spec"]["selector"], "template": template},
+        }
+    )
+
+
+def pod(name: str, of: str, owner: Object) -> Object:
     """A model's pod, as far as the operator looks at it; as long as a real one."""
     padding = [{"name": f"VARIABLE_{number}", "value": "x" * 100} for number in range(40)]
     container = {
@@ -83,23 +104,32 @@ def pod(name: str, of: str) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels(of)},
+        "metadata": {
+            "name": name,
+            "namespace": NAMESPACE,
+            "labels": labels(of),
+            "ownerReferences": owned_by(owner),
+        },
         "spec": {"containers": [container]},
     }
 
 
 def populate(client: Client, models: Sequence[str], pods: int) -> None:
-    """Models with Ready pods, spread evenly, each at an address of its own."""
+    """Models with Ready pods, spread evenly, each at an address of its own; an operator must be running."""
     client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    replica_sets: dict[str, Object] = {}
 
     def make(number: int) -> None:
         of = models[number % len(models)]
         name = f"{of}-{number}"
-        client.create(pod(name, of))
+        client.create(pod(name, of, replica_sets[of]))
         make_ready(client, NAMESPACE, name, f"127.88.{number // 250}.{number % 250 + 1}")
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: client.create(model(NAMESPACE, name)), models))
+        replica_sets.update(
+            zip(models, pool.map(lambda name: replica_set(client, name), models), strict=True)
+        )
         list(pool.map(make, range(pods)))
 
 
@@ -120,8 +150,8 @@ def measure(pods: int, models: int, rounds: int) -> list[tuple[str, str]]:
     with ControlPlane(crds=crds, controllers=False) as cluster, pods_answering():
         client = cluster.client
         install_rights(client)
-        populate(client, names, pods)
         with OperatorProcess(cluster, metrics_api_port=str(port), lease_seconds="15") as operator:
+            populate(client, names, pods)
             call = FrontProxyCall(client, port, cluster.front_proxy)
             cluster.wait_quiet(seconds=10, deadline=DEADLINE)
             idle = cpu_of_a_period(operator, lambda: None)

@@ -28,6 +28,7 @@ OTHERS = {
     ("", "persistentvolumeclaims"): {"get"},
     ("events.k8s.io", "events"): {"create"},
     ("coordination.k8s.io", "leases"): {"create", "get", "list", "watch", "update"},
+    ("apps", "replicasets"): {"get"},
 }
 NODES = {("", "nodes"): {"list"}}
 METRICS_API = {("apiregistration.k8s.io", "apiservices"): {"get", "patch"}}

@@ -8,6 +8,7 @@ import signal
 import sys
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.controller.worker import Workers
 from sirocco_operator.intake import owner_of
 from sirocco_operator.kube.client import Kube
-from sirocco_operator.kube.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER, MODEL, POD
+from sirocco_operator.kube.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER, MODEL, POD, REPLICA_SET
 from sirocco_operator.kube.lease import LeaseLock
 from sirocco_operator.metrics_api.certificates import CertificateSource, MountedCertificate, OwnCertificate
 from sirocco_operator.metrics_api.pods import ReadyPods
@@ -30,6 +31,7 @@ from sirocco_operator.reconcile.claims import Claims, lease_annotations, left_to
 from sirocco_operator.reconcile.events import EventRecorder
 from sirocco_operator.reconcile.master_secret import MasterSecret
 from sirocco_operator.reconcile.metrics_providers import MetricsProviders
+from sirocco_operator.reconcile.pod_owners import PodOwners
 from sirocco_operator.reconcile.reconciler import Reconciler
 from sirocco_operator.reconcile.surroundings import SurroundingsReader
 from sirocco_operator.settings import Settings
@@ -64,6 +66,7 @@ class Operator:
         identity = f"{settings.namespace}/{settings.lease_name}"
         self._claims = Claims(kube, identity, self._enqueue_namespace)
         self._watches = Watches(kube, self._store, self._claims, self._queue, settings)
+        self._owners = PodOwners(self._store, partial(kube.get, REPLICA_SET))
         self._metrics_api = self._make_metrics_api() if settings.metrics_api_port else None
         telemetry.track_queue_depth(lambda: len(self._queue))
         telemetry.track_leadership(lambda: leadership.leads)
@@ -93,7 +96,7 @@ class Operator:
         """Wait for the caches and the lease, then work; losing the lease ends the process."""
         await self._watches.synced.wait()
         await self._leadership.acquire()
-        surroundings = SurroundingsReader(self._kube)
+        surroundings = SurroundingsReader(self._kube, self._owners)
         providers = MetricsProviders(self._kube, self._settings, self._enqueue_autoscaled)
         events = EventRecorder(self._kube, self._settings.pod_name)
         reconcile = Reconciler(
@@ -116,7 +119,7 @@ class Operator:
                 group.create_task(events.run(), name="events")
                 group.create_task(self._hold(), name="lease")
         finally:
-            await surroundings.close()
+            surroundings.close()
 
     def _make_metrics_api(self) -> MetricsApi:
         settings, telemetry, kube = self._settings, self._telemetry, self._kube
@@ -132,7 +135,7 @@ class Operator:
                 timedelta(seconds=settings.metrics_api_overlap_seconds),
             )
         master = MasterSecret(kube, settings.namespace)
-        pods = ReadyPods(self._store, self._watches.synced.is_set, master.get)
+        pods = ReadyPods(self._store, self._owners, self._watches.synced.is_set, master.get)
         metrics_api = MetricsApi(
             kube,
             certificates,

@@ -1,5 +1,7 @@
 """The figures computed from a pod's metrics."""
 
+import pytest
+
 from sirocco_operator.children.metrics import Metric
 from sirocco_operator.metrics_api.figures import SERIES, History, Sample, figures, parse_exposition
 
@@ -74,15 +76,21 @@ def test_several_engines_count_together() -> None:
 
 
 def test_what_a_pod_does_not_tell_is_missing_not_zero() -> None:
-    assert figures(History(parse_exposition(b"python_info 1.0\n", 0))) == {}
     assert figures(History(parse_exposition(b"sirocco_serving_requests_in_flight 0.0\n", 0))) == {
         Metric.IN_FLIGHT: 0
     }
 
 
-def test_a_value_that_is_no_number_is_missing() -> None:
-    for text in (b"NaN", b"+Inf", b"x"):
-        assert figures(History(parse_exposition(b"sirocco_serving_requests_in_flight %s\n" % text, 0))) == {}
+@pytest.mark.parametrize("text", [b"NaN", b"+Inf", b"-1", b"1e300", b"x"])
+def test_a_value_that_cannot_be_is_missing(text: bytes) -> None:
+    exposition = b"sirocco_serving_requests_in_flight %s\nvllm:kv_cache_usage_perc 0.5\n" % text
+    found = parse_exposition(exposition, 0)
+    assert figures(History(found)) == {Metric.KV_CACHE: 0.5}
+
+
+def test_an_answer_without_any_of_the_series_is_unreadable() -> None:
+    with pytest.raises(ValueError, match="series"):
+        parse_exposition(b"<html><body>Welcome</body></html>\n", 0)
 
 
 def test_the_wait_is_the_mean_of_those_that_left_the_queue_meanwhile() -> None:

@@ -5,16 +5,23 @@ from typing import Any
 
 import pytest
 
-from sirocco_operator.controller.store import Key, Store
+from sirocco_operator.controller.store import Key, Manifest, Store
 from sirocco_operator.intake import owner_of
-from sirocco_operator.kube.kinds import MODEL, POD
+from sirocco_operator.kube.kinds import DEPLOYMENT, MODEL, POD, REPLICA_SET, Kind
 from sirocco_operator.metrics_api.documents import HttpError
 from sirocco_operator.metrics_api.pods import ReadyPods
 from sirocco_operator.metrics_api.selectors import parse
 from sirocco_operator.reconcile.master_secret import derive_internal_key
+from sirocco_operator.reconcile.pod_owners import PodOwners
 
 MASTER = bytes(32)
 MODEL_LABEL = "inference.sirocco.dev/model"
+
+
+def owned_by(kind: Kind, name: str, uid: str) -> dict[str, Any]:
+    """The metadata of an object that is controlled by this one."""
+    owner = {"apiVersion": kind.api_version, "kind": kind.kind, "name": name, "uid": uid, "controller": True}
+    return {"ownerReferences": [owner]}
 
 
 class World:
@@ -22,32 +29,52 @@ class World:
 
     def __init__(self, synced: bool = True) -> None:
         self.store = Store(MODEL.full_name, POD.full_name, owner_of)
-        self.pods = ReadyPods(self.store, lambda: synced, self._master)
+        owners = PodOwners(self.store, self._replica_set)
+        self.pods = ReadyPods(self.store, owners, lambda: synced, self._master)
         self._version = 0
 
     async def _master(self) -> bytes:
         return MASTER
 
+    async def _replica_set(self, namespace: str, name: str) -> Manifest:
+        """The ReplicaSet of the model of that name, by its Deployment."""
+        owners = owned_by(DEPLOYMENT, name, f"uid-Deployment-{name}")
+        return {"metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}", **owners}}
+
     def add_model(self, name: str, namespace: str = "models") -> None:
-        """A model; its uid is its name's."""
+        """A model and its Deployment; the model's uid is its name's."""
         self._put(MODEL.api_version, MODEL.kind, namespace, name, {})
+        owners = owned_by(MODEL, name, f"uid-{name}")
+        self._put(
+            DEPLOYMENT.api_version,
+            DEPLOYMENT.kind,
+            namespace,
+            name,
+            {},
+            uid=f"uid-Deployment-{name}",
+            **owners,
+        )
 
     def add_pod(self, name: str, model: str, namespace: str = "models", **more: Any) -> None:
         """A Ready pod; `more` overrides parts of its manifest."""
         status = {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]}
         spec = {"containers": [{"name": "vllm", "ports": [{"name": "http", "containerPort": 8000}]}]}
         parts = {"spec": {**spec, **more.get("spec", {})}, "status": {**status, **more.get("status", {})}}
-        labels = {MODEL_LABEL: model, "pod-template-hash": "1"}
-        self._put("v1", "Pod", namespace, name, parts, labels=labels, **more.get("metadata", {}))
+        metadata = {
+            "labels": {MODEL_LABEL: model, "pod-template-hash": "1"},
+            **owned_by(REPLICA_SET, model, f"uid-{model}"),
+            **more.get("metadata", {}),
+        }
+        self._put("v1", "Pod", namespace, name, parts, **metadata)
 
     def models(self, selector: str = "", namespace: str = "models") -> list[str]:
         """The names of the models whose pods are scraped."""
         return [key.name for key in self.pods.models(namespace, parse(selector))]
 
     def targets(self, model: str) -> list[tuple[str, str, str | None]]:
-        """Name, URL without its query, and key of each pod that is scraped."""
+        """Name, address and key of each pod that is scraped."""
         found = asyncio.run(self.pods.targets(Key("models", model)))
-        return [(each.pod, each.url.partition("?")[0], each.key) for each in found]
+        return [(each.pod, each.address, each.key) for each in found]
 
     def _put(
         self, version: str, kind: str, namespace: str, name: str, parts: dict[str, Any], **metadata: Any
@@ -85,11 +112,18 @@ def test_only_ready_pods_are_scraped(more: dict[str, Any]) -> None:
     assert world.targets("mistral") == []
 
 
+def test_a_pod_that_only_has_the_models_labels_is_not_scraped() -> None:
+    world = World()
+    world.add_model("mistral")
+    world.add_pod("stray", "mistral", metadata={"ownerReferences": []})
+    assert world.targets("mistral") == []
+
+
 def test_an_open_pod_is_scraped_without_a_key() -> None:
     world = World()
     world.add_model("mistral")
     world.add_pod("mistral-1", "mistral")
-    assert world.targets("mistral") == [("mistral-1", "http://10.0.0.1:8000/metrics", None)]
+    assert world.targets("mistral") == [("mistral-1", "10.0.0.1", None)]
 
 
 def test_a_pods_labels_are_kept_for_selectors() -> None:
@@ -109,13 +143,6 @@ def test_a_pod_with_keys_is_scraped_with_the_models_internal_key() -> None:
     key = derive_internal_key(MASTER, Key("models", "mistral"), "uid-mistral")
     used = [(pod, sent) for pod, _, sent in world.targets("mistral")]
     assert used == [("open", None), ("with-keys", key)]
-
-
-def test_a_pod_with_an_ipv6_address_is_scraped() -> None:
-    world = World()
-    world.add_model("mistral")
-    world.add_pod("mistral-1", "mistral", status={"podIP": "fd00::1"})
-    assert world.targets("mistral") == [("mistral-1", "http://[fd00::1]:8000/metrics", None)]
 
 
 def test_pods_of_a_model_that_is_gone_are_not_scraped() -> None:

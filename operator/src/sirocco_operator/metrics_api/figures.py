@@ -1,6 +1,5 @@
 """Computes a pod's figures from its metrics: exposition text in, figures out, without I/O or a clock."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +33,8 @@ SERIES: Final = (
 _LINE: Final = re.compile(
     rb"^(%s)(?:\{.*\})? +(\S+)" % b"|".join(re.escape(name.encode()) for name in SERIES), re.MULTILINE
 )
+# No server counts so many requests, or seconds that they waited.
+_LARGEST: Final = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +98,17 @@ class History:
 
 
 def parse_exposition(exposition: bytes, taken_at: float) -> Sample:
-    """Read a pod's exposition; several engines of a pod count together."""
+    """Read a pod's exposition; several engines of a pod count together.
+
+    Raises ValueError when none of the series is there.
+    """
     found: dict[str, list[float]] = {}
     for match in _LINE.finditer(exposition):
         value = _number(match[2])
         if value is not None:
             found.setdefault(match[1].decode(), []).append(value)
+    if not found:
+        raise ValueError("none of the series is there")
     fullness = found.get(ENGINE_KV_CACHE)
     return Sample(
         taken_at=taken_at,
@@ -160,8 +166,9 @@ def _sum(values: list[float] | None) -> float | None:
 
 
 def _number(text: bytes) -> float | None:
+    """The value of a series; None for what no count, share or time of a pod can be."""
     try:
         value = float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if 0 <= value <= _LARGEST else None

@@ -5,13 +5,12 @@ from typing import Any
 
 from sirocco_operator.children.internal_secret import internal_secret_name
 from sirocco_operator.children.labels import MODEL_LABEL
-from sirocco_operator.children.pod.command import PORT
-from sirocco_operator.children.pod.probes import PORT_NAME
 from sirocco_operator.controller.store import Key, Store
 from sirocco_operator.metrics_api.documents import HttpError
-from sirocco_operator.metrics_api.scraper import Target, target_url
+from sirocco_operator.metrics_api.scraper import Target
 from sirocco_operator.metrics_api.selectors import Requirement, only_value
 from sirocco_operator.reconcile.master_secret import derive_internal_key
+from sirocco_operator.reconcile.pod_owners import PodOwners
 from sirocco_operator.status import pods
 
 
@@ -19,9 +18,14 @@ class ReadyPods:
     """The Ready pods of models, as scrape targets."""
 
     def __init__(
-        self, store: Store, synced: Callable[[], bool], master: Callable[[], Awaitable[bytes]]
+        self,
+        store: Store,
+        owners: PodOwners,
+        synced: Callable[[], bool],
+        master: Callable[[], Awaitable[bytes]],
     ) -> None:
         self._store = store
+        self._owners = owners
         self._synced = synced
         self._master = master
 
@@ -39,7 +43,9 @@ class ReadyPods:
         owner = self._store.primary(model)
         if owner is None:
             return ()
-        ready = [pod for pod in self._store.pods(model) if _takes_requests(pod)]
+        ready = await self._owners.own(
+            model, [pod for pod in self._store.pods(model) if _takes_requests(pod)]
+        )
         key: str | None = None
         if any(_has_key(pod, model) for pod in ready):
             key = derive_internal_key(await self._master(), model, owner["metadata"]["uid"])
@@ -48,7 +54,7 @@ class ReadyPods:
                 pod=pod["metadata"]["name"],
                 uid=pod["metadata"]["uid"],
                 labels=pod["metadata"].get("labels") or {},
-                url=target_url(pod["status"]["podIP"], _port(pod)),
+                address=pod["status"]["podIP"],
                 key=key if _has_key(pod, model) else None,
             )
             for pod in ready
@@ -66,8 +72,3 @@ def _has_key(pod: Mapping[str, Any], model: Key) -> bool:
         (volume.get("secret") or {}).get("secretName") == internal_secret_name(model.name)
         for volume in pod["spec"].get("volumes") or ()
     )
-
-
-def _port(pod: Mapping[str, Any]) -> int:
-    ports = (port for container in pod["spec"]["containers"] for port in container.get("ports") or ())
-    return next((int(port["containerPort"]) for port in ports if port.get("name") == PORT_NAME), PORT)

@@ -8,23 +8,36 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Protocol
-
-import aiohttp
+from urllib.parse import urlencode
 
 from sirocco_operator.children.metrics import Metric
+from sirocco_operator.children.pod.command import PORT
 from sirocco_operator.controller.store import Key
-from sirocco_operator.metrics_api.figures import SERIES, WINDOW_SECONDS, History, figures, parse_exposition
+from sirocco_operator.metrics_api.figures import (
+    SERIES,
+    WINDOW_SECONDS,
+    History,
+    Sample,
+    figures,
+    parse_exposition,
+)
+from sirocco_operator.reconcile.pod_client import Bounds, PodClient, Unanswered
 
 log = logging.getLogger(__name__)
 
 # Older readings are not served.
 KEPT_SECONDS: Final = 5.0
-# A pod that takes longer is left out of the reading.
-DEADLINE_SECONDS: Final = 3.0
-# Connections at a time, over all models.
-_MAX_CONNECTIONS: Final = 128
-# The scraped series take one kilobyte, vLLM's whole exposition about a hundred.
-_MAX_BYTES: Final = 4 * 1024 * 1024
+# A pod that takes longer is left out of the reading, and so is one that is not asked in time.
+_BOUNDS: Final = Bounds(
+    answer_seconds=3.0,
+    wait_seconds=10.0,
+    # The scraped series take a kilobyte for each engine in the pod, vLLM's whole exposition about a hundred.
+    body_bytes=256 * 1024,
+    at_once=64,
+    at_once_of_model=16,
+)
+# Asks for the needed series and no others.
+_PATH: Final = "/metrics?" + urlencode([("name[]", name) for name in SERIES])
 
 
 class ScrapeRecorder(Protocol):
@@ -39,12 +52,12 @@ class ScrapeRecorder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A pod to scrape: its identity, its URL, and its key if it requires one."""
+    """A pod to scrape: its identity, its IP address, and its key if it requires one."""
 
     pod: str
     uid: str
     labels: Mapping[str, str]
-    url: str
+    address: str
     key: str | None
 
 
@@ -82,15 +95,13 @@ class Scraper:
         self._readings: dict[Key, Reading] = {}
         self._histories: dict[Key, dict[str, History]] = {}
         self._running_scrapes: dict[Key, asyncio.Task[Reading]] = {}
-        self._http: aiohttp.ClientSession | None = None
+        self._pods = PodClient(_BOUNDS)
 
     async def close(self) -> None:
-        """Cancel running scrapes and close the connections."""
+        """Cancel running scrapes."""
         for scrape in self._running_scrapes.values():
             scrape.cancel()
         await asyncio.gather(*self._running_scrapes.values(), return_exceptions=True)
-        if self._http is not None:
-            await self._http.close()
 
     async def read(self, model: Key) -> Reading:
         """The figures of a model's pods, at most KEPT_SECONDS old."""
@@ -115,15 +126,14 @@ class Scraper:
         self._drop_unused()
         targets = await self._targets(model)
         started_at = self._clock()
-        answers = await asyncio.gather(*(self._fetch(target) for target in targets))
+        samples = await asyncio.gather(*(self._fetch(model, target, started_at) for target in targets))
         self._recorder.record_scrape_round(self._clock() - started_at)
         known = self._histories.get(model, {})
         histories: dict[str, History] = {}
         pods: list[PodReading] = []
-        for target, answer in zip(targets, answers, strict=True):
+        for target, sample in zip(targets, samples, strict=True):
             before = known.get(target.uid)
-            if answer is not None:
-                sample = parse_exposition(answer, started_at)
+            if sample is not None:
                 history = History(sample) if before is None else before.with_sample(sample)
                 histories[target.uid] = history
                 pods.append(PodReading(target.pod, target.labels, figures(history), history.window_seconds))
@@ -133,36 +143,17 @@ class Scraper:
         self._readings[model] = Reading(started_at, datetime.now(UTC), pods)
         return self._readings[model]
 
-    async def _fetch(self, target: Target) -> bytes | None:
-        if self._http is None:
-            # Pods close idle connections after 5 s and HPAs ask every 15 s, so none is kept.
-            connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, force_close=True, use_dns_cache=False)
-            self._http = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        # Compressing a kilobyte costs the pod more than it saves.
-        headers = {"Accept-Encoding": "identity"}
-        if target.key is not None:
-            headers["Authorization"] = f"Bearer {target.key}"
-        result = "unreachable"
-        answer: bytes | None = None
+    async def _fetch(self, model: Key, target: Target, taken_at: float) -> Sample | None:
+        result = "ok"
+        sample: Sample | None = None
         try:
-            async with (
-                asyncio.timeout(DEADLINE_SECONDS),
-                self._http.get(target.url, headers=headers) as response,
-            ):
-                if response.status in (401, 403):
-                    result = "unauthorized"
-                elif response.status != 200:
-                    result = "unreadable"
-                else:
-                    answer = await _read_bounded(response)
-                    result = "unreadable" if answer is None else "ok"
-        except TimeoutError:
-            result = "late"
-        except (aiohttp.ClientError, OSError):
-            # The pod is ending, or a network policy blocks the way.
-            result = "unreachable"
+            answer = await self._pods.get(model, target.address, PORT, _PATH, target.key)
+            sample = parse_exposition(answer, taken_at)
+        except (Unanswered, ValueError) as error:
+            result = error.result if isinstance(error, Unanswered) else "unreadable"
+            log.debug("%s: pod %s tells no figures: %s", model, target.pod, error)
         self._recorder.record_scrape(result)
-        return answer
+        return sample
 
     def _drop_unused(self) -> None:
         """Drop the readings of models that nobody requests any more."""
@@ -170,21 +161,3 @@ class Scraper:
         for model in [model for model, reading in self._readings.items() if reading.taken_at < oldest]:
             self._readings.pop(model)
             self._histories.pop(model, None)
-
-
-def target_url(address: str, port: int) -> str:
-    """The URL that returns the needed series of a pod and no others."""
-    host = f"[{address}]" if ":" in address else address
-    query = "&".join(f"name[]={name}" for name in SERIES)
-    return f"http://{host}:{port}/metrics?{query}"
-
-
-async def _read_bounded(response: aiohttp.ClientResponse) -> bytes | None:
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_any():
-        size += len(part)
-        if size > _MAX_BYTES:
-            return None
-        parts.append(part)
-    return b"".join(parts)

@@ -1,30 +1,27 @@
 """What surrounds a model and is read only when it matters: events, nodes, claims, download progress."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import aiohttp
-
-from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER, PROGRESS_PORT
+from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
 from sirocco_operator.controller.store import Key
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
 from sirocco_operator.kube.kinds import EVENT, Kind
+from sirocco_operator.reconcile.download_progress import DOWNLOAD_SECONDS, DownloadProgress
 from sirocco_operator.reconcile.placement import PlacementReader, happened
+from sirocco_operator.reconcile.pod_owners import PodOwners
 from sirocco_operator.status.mounts import MOUNT_EVENTS
 from sirocco_operator.status.observed import Claim, Download, Manifest
 from sirocco_operator.status.pods import condition, is_ready, is_running, is_unschedulable
 
 # Seconds until a reading is taken again while what it is about lasts.
-DOWNLOAD_SECONDS: Final = 5.0
 EVENTS_SECONDS: Final = 10.0
 NODES_SECONDS: Final = 30.0
 
-_PROGRESS_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
-# Pods of one model whose events and progress are read; the others are in the same state.
+# Pods of one model whose events are read; the others are in the same state.
 _PODS_READ: Final = 8
 
 
@@ -49,21 +46,21 @@ class _Reading:
 class SurroundingsReader:
     """Reads the surroundings of a model's pods; what changes slowly is kept for a few seconds."""
 
-    def __init__(self, kube: Kube, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, kube: Kube, owners: PodOwners, clock: Callable[[], float] = time.monotonic) -> None:
         self._kube = kube
         self._clock = clock
+        self._downloads = DownloadProgress(owners, clock)
         self._events: dict[Key, _Reading] = {}
         self._placement = PlacementReader(kube, clock)
-        self._http: aiohttp.ClientSession | None = None
 
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._http is not None:
-            await self._http.close()
+    def close(self) -> None:
+        """End what is asked of pods."""
+        self._downloads.close()
 
     def forget(self, key: Key) -> None:
         """Drop what is kept of a model that is gone."""
         self._events.pop(key, None)
+        self._downloads.forget(key)
 
     async def read(self, key: Key, pods: Sequence[Manifest]) -> Surroundings:
         """Read what explains the pods' state; raises ApiError when the API server cannot say."""
@@ -76,8 +73,8 @@ class SurroundingsReader:
             events = await self._events_of(key, placed)
             again.append(EVENTS_SECONDS)
         else:
-            self.forget(key)
-        downloads = await self._progress([pod for pod in placed if _downloads(pod)])
+            self._events.pop(key, None)
+        downloads = await self._downloads.read(key, [pod for pod in pods if _downloads(pod)])
         if downloads:
             again.append(DOWNLOAD_SECONDS)
         nodes: Sequence[Manifest] = ()
@@ -112,30 +109,6 @@ class SurroundingsReader:
             if error.status != 403:
                 raise
         return found
-
-    async def _progress(self, pods: Sequence[Manifest]) -> dict[str, Download]:
-        if not pods:
-            return {}
-        if self._http is None:
-            self._http = aiohttp.ClientSession(timeout=_PROGRESS_TIMEOUT)
-        answers = await asyncio.gather(*(self._progress_of(self._http, pod) for pod in pods))
-        return {
-            pod["metadata"]["name"]: answer
-            for pod, answer in zip(pods, answers, strict=True)
-            if answer is not None
-        }
-
-    async def _progress_of(self, http: aiohttp.ClientSession, pod: Manifest) -> Download | None:
-        address = pod["status"]["podIP"]
-        host = f"[{address}]" if ":" in address else address
-        try:
-            async with http.get(f"http://{host}:{PROGRESS_PORT}/progress") as response:
-                answer: Any = await response.json(content_type=None)
-                total = answer["total_bytes"]
-                return Download(int(answer["done_bytes"]), None if total is None else int(total))
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):
-            # The container is just starting or ending, or a network policy is in the way.
-            return None
 
 
 def _downloads(pod: Manifest) -> bool:
