@@ -127,6 +127,19 @@ REFUSED: dict[str, Refused] = {
     "a limit that is no resource's name": Refused(
         document(resources={"limits": {"-cpu": "1"}}), "resources.limits has a key"
     ),
+    "a request that is no resource of a container": Refused(
+        document(resources={"requests": {"gpu": 1}}), "resources.requests has a key that is no resource"
+    ),
+    "a limit that is no resource of a container": Refused(
+        document(resources={"limits": {"storage": "1Gi"}}), "resources.limits has a key that is no resource"
+    ),
+    "a request of an extended resource without its limit": Refused(
+        document(resources={"requests": {"example.com/nic": 1}}), "cannot be overcommitted"
+    ),
+    "a request of huge pages below its limit": Refused(
+        document(resources={"requests": {"hugepages-2Mi": "2Mi"}, "limits": {"hugepages-2Mi": "4Mi"}}),
+        "cannot be overcommitted",
+    ),
     "a prompt's limit above the model's length": Refused(
         document(engine={"maxModelLen": 4096}, limits={"promptTokens": 4096}),
         "limits.promptTokens must be below engine.maxModelLen",
@@ -394,6 +407,7 @@ MISFITS: dict[str, Document] = {
         volumes=[{"name": "data"}], volumeMounts=[{"name": "data", "mountPath": "/data", "subPath": "../a"}]
     ),
     "a taint's key that Kubernetes refuses": document(tolerations=[{"key": "a b", "operator": "Exists"}]),
+    "an image with a space behind it": document(engine={"image": "registry/vllm:1 "}),
     "a quantity with a wrong unit": document(resources={"limits": {"memory": "16GB"}}),
     "a quantity that is a fraction": document(resources={"limits": {"cpu": 1.5}}),
     "a negative quantity": document(resources={"limits": {"cpu": -1}}),
@@ -552,6 +566,12 @@ ACCEPTED: dict[str, Document] = {
         "--config-format=hf",
     ),
     "whole numbers as quantities": document(resources={"requests": {"cpu": 4, "memory": "16Gi"}}),
+    "resources that cannot be overcommitted": document(
+        resources={
+            "requests": {"example.com/nic": 1, "cpu": 1, "ephemeral-storage": "1Gi"},
+            "limits": {"example.com/nic": "1", "hugepages-2Mi": "4Mi"},
+        }
+    ),
     "a GPU of another make": document(gpuResource="amd.com/gpu", tensorParallel=4),
     "a CPU": document(device="cpu", engine={"env": [{"name": "VLLM_CPU_KVCACHE_SPACE", "value": "1"}]}),
     "a volume of its own": with_mount("/data/.cache"),

@@ -47,6 +47,7 @@ class Engine(ApiModel):
         default=None,
         min_length=1,
         max_length=512,
+        pattern=r"^\S+$",
         description="Serving image with Sirocco's layer over vLLM. Default: the operator's for the device.",
     )
     max_model_len: int | None = Field(

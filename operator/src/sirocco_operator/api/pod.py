@@ -97,20 +97,46 @@ def _keys_are_qualified(field: str) -> Rule:
     )
 
 
+def _keys_are_resources(field: str) -> Rule:
+    return Rule(
+        "self.all(k, k.contains('/') || k in ['cpu', 'memory', 'ephemeral-storage'] || "
+        "k.startsWith('hugepages-'))",
+        f"{field} has a key that is no resource of a container: write cpu, memory, ephemeral-storage, "
+        "hugepages-SIZE, or an extended resource with its prefix, e.g. example.com/nic",
+    )
+
+
 class Resources(ApiModel):
     """Requests and limits of the engine's container; GPUs are added by the operator."""
+
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
+            Rule(
+                "!has(self.requests) || self.requests.all(k, "
+                "!(k.contains('/') || k.startsWith('hugepages-')) || (has(self.limits) && "
+                "k in self.limits && string(self.limits[k]) == string(self.requests[k])))",
+                "huge pages and extended resources cannot be overcommitted: write the same amount into "
+                "resources.limits, or leave it out of resources.requests",
+                field="requests",
+            )
+        )
+    )
 
     requests: dict[LabelKey, Quantity] = Field(
         default={},
         max_length=16,
         description="What a node must have free, e.g. cpu and memory.",
-        json_schema_extra=with_rules(_keys_are_qualified("resources.requests")),
+        json_schema_extra=with_rules(
+            _keys_are_qualified("resources.requests"), _keys_are_resources("resources.requests")
+        ),
     )
     limits: dict[LabelKey, Quantity] = Field(
         default={},
         max_length=16,
         description="What the container may use at most.",
-        json_schema_extra=with_rules(_keys_are_qualified("resources.limits")),
+        json_schema_extra=with_rules(
+            _keys_are_qualified("resources.limits"), _keys_are_resources("resources.limits")
+        ),
     )
 
 
