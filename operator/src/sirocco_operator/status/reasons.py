@@ -242,7 +242,7 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.UNSCHEDULABLE: Meaning(
         Stage.WAITING,
-        "No node takes the pod; the message is the scheduler's.",
+        "No node takes the pod, or a claim gives it no volume; the message names what is in the way.",
         "change the pod's fields, or add nodes that fit them",
     ),
     Reason.PROGRESS_DEADLINE_EXCEEDED: Meaning(
