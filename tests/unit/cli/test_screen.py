@@ -55,11 +55,12 @@ def evidence(*pods: dict[str, Any], told: dict[str, Any] | None = None, **more: 
         "status": status() if told is None else told,
     }
     more = {"observed": Observed(deployment=cluster.deployment(), pods=pods), "lease": lease(), **more}
+    more = {"lease_of": "sirocco-system/sirocco-operator", **more}
     return Evidence(raw, model, "", **more)
 
 
 def shown(of: Evidence) -> str:
-    return screen(of, "sirocco-system", NOW)
+    return screen(of, NOW)
 
 
 def test_the_chain_of_evidence_is_on_one_screen() -> None:
@@ -130,6 +131,13 @@ def test_an_operator_that_is_not_there_is_told() -> None:
     )
 
 
+def test_the_operator_of_another_release_is_looked_for_where_it_runs() -> None:
+    text = shown(evidence(lease=lease(holder=""), lease_of="team/llm-operator"))
+
+    assert "nobody holds the Lease team/llm-operator; see `kubectl get pods -n team`" in text
+    assert "kubectl get lease,pods -n team" in text
+
+
 def test_a_lease_that_may_not_be_read_is_no_sign_of_a_missing_operator() -> None:
     note = "the leases in sirocco-system may not be read with these credentials"
 
@@ -182,7 +190,9 @@ def test_what_only_the_operator_can_know_is_not_contradicted() -> None:
 
 def test_a_resource_that_does_not_parse_is_explained() -> None:
     of = evidence(told={})
-    broken = Evidence(of.raw, None, "spec.replicas: must be a number", of.observed, lease=of.lease)
+    broken = Evidence(
+        of.raw, None, "spec.replicas: must be a number", of.observed, lease_of=of.lease_of, lease=of.lease
+    )
 
     assert "  InvalidSpec: spec.replicas: must be a number" in shown(broken)
 

@@ -14,7 +14,7 @@ from sirocco_operator.controller.store import Manifest, controller_uid
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
 from sirocco_operator.kube.kinds import DEPLOYMENT, EVENT, LEASE, MODEL, POD, Kind
-from sirocco_operator.kube.lease import LEASE_NAME
+from sirocco_operator.reconcile.claims import CLAIM_NAME
 from sirocco_operator.reconcile.placement import PlacementReader, happened
 from sirocco_operator.status import pods as pod_facts
 from sirocco_operator.status.messages import error_lines, quotation
@@ -50,14 +50,19 @@ class Evidence:
     observed: Observed
     # Of the model, its Deployment and its pods, oldest first.
     events: Sequence[Manifest] = ()
-    # None when it does not exist or may not be read.
+    # The Lease of the operator that serves the namespace, as namespace/name, and that object: None when it
+    # does not exist or may not be read.
+    lease_of: str = ""
     lease: Manifest | None = None
     logs: Sequence[LogLines] = ()
     unread: Sequence[str] = ()
 
 
-async def gather(kube: Kube, namespace: str, name: str, operator_namespace: str) -> Evidence | None:
-    """Read the evidence about a model; None when there is no such model. Raises ApiError."""
+async def gather(kube: Kube, namespace: str, name: str, lease_of: str) -> Evidence | None:
+    """Read the evidence about a model; None when there is no such model. Raises ApiError.
+
+    `lease_of` is the operator's Lease as namespace/name where the model's namespace does not name it.
+    """
     raw = await kube.get(MODEL, namespace, name)
     if raw is None:
         return None
@@ -77,6 +82,9 @@ async def gather(kube: Kube, namespace: str, name: str, operator_namespace: str)
     events = [event for each in (raw, deployment) if each for event in await reader.events_of(each)]
     unplaced = [pod for pod in waiting if pod_facts.is_unschedulable(pod)]
     placement = PlacementReader(kube)
+    claim = await reader.get(LEASE, namespace, CLAIM_NAME) or {}
+    owner = str((claim.get("spec") or {}).get("holderIdentity") or "")
+    lease_of = owner if owner.count("/") == 1 else lease_of
     nodes = await reader.attempt("nodes", placement.nodes) if unplaced else ()
     observed = Observed(
         deployment=deployment,
@@ -92,7 +100,8 @@ async def gather(kube: Kube, namespace: str, name: str, operator_namespace: str)
         problem=problem,
         observed=observed,
         events=sorted([*events, *of_pods], key=happened),
-        lease=await reader.get(LEASE, operator_namespace, LEASE_NAME),
+        lease_of=lease_of,
+        lease=await reader.get(LEASE, *lease_of.split("/")),
         logs=[each for pod in waiting[:LOGS_READ] for each in await reader.logs(pod)],
         unread=reader.unread,
     )

@@ -13,6 +13,7 @@ from sirocco_operator.controller.leader import Fenced
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.connection import current_namespace
 from sirocco_operator.kube.errors import ApiError
+from sirocco_operator.kube.lease import LEASE_NAME
 
 _OPERATOR_NAMESPACE: Final = "sirocco-system"
 
@@ -41,7 +42,7 @@ def explain(options: argparse.Namespace) -> str:
             f"there is no InferenceModel {options.name} in the namespace {namespace}: "
             "`kubectl get inferencemodels -A` lists them, -n names the namespace"
         )
-    return screen(evidence, options.operator_namespace, datetime.now(UTC))
+    return screen(evidence, datetime.now(UTC))
 
 
 def add_parser(commands: Commands) -> None:
@@ -65,14 +66,14 @@ def add_parser(commands: Commands) -> None:
         "--operator-namespace",
         metavar="NAMESPACE",
         default=os.environ.get("SIROCCO_NAMESPACE", _OPERATOR_NAMESPACE),
-        help="where the operator runs (default: %(default)s)",
+        help="where the operator runs, if nothing in the model's namespace tells (default: %(default)s)",
     )
 
 
 async def _read(namespace: str, name: str, operator_namespace: str) -> Evidence | None:
     kube = await Kube.connect(lambda *_: None, _no_writes)
     try:
-        return await gather(kube, namespace, name, operator_namespace)
+        return await gather(kube, namespace, name, f"{operator_namespace}/{LEASE_NAME}")
     finally:
         await kube.close()
 

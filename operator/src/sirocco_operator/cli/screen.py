@@ -9,7 +9,6 @@ from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
 from sirocco_operator.cli.evidence import PODS_READ, Evidence
 from sirocco_operator.controller.store import Manifest
-from sirocco_operator.kube.lease import LEASE_NAME
 from sirocco_operator.reconcile.placement import happened
 from sirocco_operator.status import pods
 from sirocco_operator.status.all_detectors import first_finding
@@ -26,10 +25,10 @@ _CONTAINERS: Final = (DOWNLOAD_CONTAINER, ENGINE_CONTAINER)
 _QUIET: Final = (Stage.SETTLED, Stage.WORKING)
 
 
-def screen(evidence: Evidence, operator_namespace: str, now: datetime) -> str:
+def screen(evidence: Evidence, now: datetime) -> str:
     """Everything that explains how the model is, on one screen."""
     metadata, status = evidence.raw["metadata"], evidence.raw.get("status") or {}
-    finding, doubts = _finding(evidence), list(_doubts(evidence, operator_namespace, now))
+    finding, doubts = _finding(evidence), list(_doubts(evidence, now))
     told = status.get("reason", "")
     reason, message = (
         (told, status.get("message", "")) if told and not doubts else (finding.reason, finding.message)
@@ -50,7 +49,7 @@ def screen(evidence: Evidence, operator_namespace: str, now: datetime) -> str:
         _section("EVENTS", _events(evidence.events, now)),
         _section("LOG LINES", _logs(evidence)),
         _section("NOT SEEN", [f"  {note}" for note in evidence.unread]),
-        _section("WHAT TO DO", _advice(evidence, str(reason), operator_namespace, bool(doubts))),
+        _section("WHAT TO DO", _advice(evidence, str(reason), bool(doubts))),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
@@ -62,11 +61,12 @@ def _finding(evidence: Evidence) -> Finding:
     return first_finding(ModelState(evidence.model, evidence.observed))
 
 
-def _doubts(evidence: Evidence, operator_namespace: str, now: datetime) -> Iterator[str]:
+def _doubts(evidence: Evidence, now: datetime) -> Iterator[str]:
     """Why the status may not tell how the model is."""
     status = evidence.raw.get("status") or {}
-    place = f"{operator_namespace}/{LEASE_NAME}"
-    look = f"see `kubectl get pods -n {operator_namespace}`"
+    place = evidence.lease_of
+    namespace = place.partition("/")[0]
+    look = f"see `kubectl get pods -n {namespace}`"
     if evidence.lease is not None:
         spec = evidence.lease.get("spec") or {}
         renewed, holder = _time(spec.get("renewTime")), spec.get("holderIdentity")
@@ -76,7 +76,7 @@ def _doubts(evidence: Evidence, operator_namespace: str, now: datetime) -> Itera
         elif renewed is None or now - renewed > lasts:
             ago = _age(spec.get("renewTime"), now)
             yield f"No operator leads: {holder} renewed the Lease {place} {ago} ago; {look}"
-    elif not any(note.startswith("the leases") for note in evidence.unread):
+    elif not any(note.startswith(f"the leases in {namespace} ") for note in evidence.unread):
         yield (
             f"No operator runs: there is no Lease {place}; name its namespace with --operator-namespace, "
             f"or {look}"
@@ -177,7 +177,7 @@ def _logs(evidence: Evidence) -> list[str]:
     return lines
 
 
-def _advice(evidence: Evidence, reason: str, operator_namespace: str, doubted: bool) -> list[str]:
+def _advice(evidence: Evidence, reason: str, doubted: bool) -> list[str]:
     """What the reason means, what helps, and the commands that show more."""
     metadata = evidence.raw["metadata"]
     where = f"-n {metadata['namespace']}"
@@ -200,7 +200,7 @@ def _advice(evidence: Evidence, reason: str, operator_namespace: str, doubted: b
                 before = " --previous" if (state.get("lastState") or {}).get("terminated") else ""
                 lines.append(f"  kubectl logs {where} {pods.name(pod)} -c {container}{before}")
     if doubted:
-        lines.append(f"  kubectl get lease,pods -n {operator_namespace}")
+        lines.append(f"  kubectl get lease,pods -n {evidence.lease_of.partition('/')[0]}")
     return lines
 
 
