@@ -79,6 +79,8 @@ class Claims:
         Raises ApiError and Retry.
         """
         claim = self._claims.get(namespace) or await self._claim(namespace)
+        if claim is None:
+            return False
         if (holder := _holder(claim)) == self._identity:
             self._left.pop(namespace, None)
             return True
@@ -138,8 +140,14 @@ class Claims:
             if gone and namespace in (None, name):
                 self.remove(claim)
 
-    async def _claim(self, namespace: str) -> Manifest:
-        made = await self._kube.create(LEASE, self._lease(namespace))
+    async def _claim(self, namespace: str) -> Manifest | None:
+        """The claim, made where there was none; None in a namespace that is being deleted."""
+        try:
+            made = await self._kube.create(LEASE, self._lease(namespace))
+        except ApiError as error:
+            if any(cause.reason == "NamespaceTerminating" for cause in error.causes):
+                return None
+            raise
         found = made or await self._kube.get(LEASE, namespace, CLAIM_NAME)
         if found is None:
             raise Retry(f"the claim on namespace {namespace} was deleted while it was made")
