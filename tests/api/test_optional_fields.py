@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sirocco_operator.api.labels import OPERATOR_PREFIX
 from tests.api.client import Client, Object
 from tests.api.models import DEADLINE, model, wait_child, wait_status
 from tests.api.operator_process import OperatorProcess
@@ -38,6 +39,12 @@ FIELDS: dict[str, Object] = {
     "limits": {"limits": {"inFlight": 8, "newTokens": 64, "answerCache": {}}},
     "tracing": {"tracing": {"endpoint": "http://collector:4317", "headersSecretName": "collector"}},
     "cache": {"cache": {"claimName": "weights"}},
+    "cache.sizeLimit": {"cache": {"sizeLimit": "200Gi"}},
+    "startup": {"startup": {"budgetSeconds": 600}},
+    "drain": {"drain": {"timeoutSeconds": 60}},
+    "service.type": {"service": {"type": "LoadBalancer"}},
+    "service.annotations": {"service": {"annotations": {"example.com/scheme": "internal"}}},
+    "service.labels": {"service": {"labels": {"team": "a"}}},
     "rollout": {"rollout": {"strategy": "InPlace"}},
     "resources": {"resources": {"requests": {"cpu": "2"}, "limits": {"memory": "32Gi"}}},
     "nodeSelector": {"nodeSelector": {"zone": "a"}},
@@ -85,9 +92,18 @@ def children(client: Client, namespace: str) -> list[Any]:
     """What the children hold, but for what is different in each namespace."""
     deployment = wait_child(client, "Deployment", namespace)["spec"]
     account = client.find("ServiceAccount", namespace, "mistral")
-    service = wait_child(client, "Service", namespace)["spec"]
+    service = wait_child(client, "Service", namespace)
     autoscaler = client.find("HorizontalPodAutoscaler", namespace, "mistral")
-    return [deployment, service["ports"], service["selector"], account is None, autoscaler is None]
+    metadata, spec = service["metadata"], service["spec"]
+    return [
+        deployment,
+        {key: value for key, value in metadata["annotations"].items() if not key.startswith(OPERATOR_PREFIX)},
+        metadata["labels"],
+        # A port of the node goes with the type that asks for it.
+        {key: value for key, value in spec.items() if key not in ("clusterIP", "clusterIPs")},
+        account is None,
+        autoscaler is None,
+    ]
 
 
 def expect_children(client: Client, namespace: str, wanted: list[Any]) -> None:

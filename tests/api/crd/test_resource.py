@@ -33,6 +33,10 @@ def test_defaults_are_stored(smallest: Mapping[str, Any]) -> None:
         },
         "limits": {"bodyBytes": 10485760, "prompts": 64, "queue": 256, "queueSeconds": 30},
         "replicas": 1,
+        "startup": {"budgetSeconds": 1800},
+        "drain": {"timeoutSeconds": 600},
+        "podDisruptionBudget": {"enabled": True},
+        "service": {"type": "ClusterIP"},
         "rollout": {"strategy": "Surge"},
         "monitoring": {"enabled": True},
     }

@@ -107,6 +107,32 @@ REFUSED: dict[str, Refused] = {
     "a cache for an image": Refused(
         document(model={"uri": "oci://registry/model:1"}, cache={"claimName": "weights"}), "remove cache"
     ),
+    "a cache of a size that has one": Refused(
+        document(cache={"claimName": "weights", "sizeLimit": "200Gi"}),
+        "cache has claimName, for a claim that has its own size, or sizeLimit",
+    ),
+    "a cache of nothing": Refused(document(cache={}), "set one of them"),
+    "a cache without room": Refused(document(cache={"sizeLimit": "0Gi"}), "write e.g. 200Gi"),
+    "a cache of bytes": Refused(document(cache={"sizeLimit": 200}), "with its unit: write e.g. 200Gi"),
+    "a cache of thousandths": Refused(document(cache={"sizeLimit": "200m"}), "write e.g. 200Gi"),
+    "an operator's label of the Service": Refused(
+        document(service={"labels": {"app.kubernetes.io/name": "other"}}),
+        "service.labels may not set app.kubernetes.io/name",
+    ),
+    "a Service's label under the operator's prefix": Refused(
+        document(service={"labels": {"inference.sirocco.dev/model": "other"}}),
+        "the operator finds its objects by them",
+    ),
+    "a Service's label that Kubernetes refuses": Refused(
+        document(service={"labels": {"team name": "a"}}), "service.labels has a key"
+    ),
+    "a Service's annotation under the operator's prefix": Refused(
+        document(service={"annotations": {"inference.sirocco.dev/x": "1"}}),
+        "service.annotations may not set inference.sirocco.dev/*",
+    ),
+    "a Service's annotation that Kubernetes refuses": Refused(
+        document(service={"annotations": {"a/b/c": "1"}}), "service.annotations has a key"
+    ),
     "several GPUs on a CPU": Refused(document(device="cpu", tensorParallel=2), "device cpu has none"),
     "a GPU's resource on a CPU": Refused(
         document(device="cpu", gpuResource="amd.com/gpu"), "remove gpuResource, or set device: gpu"
@@ -343,6 +369,14 @@ MISFITS: dict[str, Document] = {
     "a window of a day": document(
         autoscaling={"maxReplicas": 2, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 86400}}}
     ),
+    "a startup of no time": document(startup={"budgetSeconds": 59}),
+    "a startup of days": document(startup={"budgetSeconds": 86_401}),
+    "a drain of less than nothing": document(drain={"timeoutSeconds": -1}),
+    "a drain of days": document(drain={"timeoutSeconds": 86_401}),
+    "a drain in words": document(drain={"timeoutSeconds": "10m"}),
+    "a Service that is a name elsewhere": document(service={"type": "ExternalName"}),
+    "a Service without an address": document(service={"type": "ClusterIP", "clusterIP": "None"}),
+    "a budget's own count": document(podDisruptionBudget={"maxUnavailable": 2}),
     "no URI": with_model(revision="main"),
     "text for a number": document(engine={"maxModelLen": "4096"}),
     "no share of memory": document(engine={"gpuMemoryUtilization": 0}),
@@ -601,6 +635,19 @@ ACCEPTED: dict[str, Document] = {
             "answerCache": {"bytes": 1, "seconds": 1},
         },
     ),
+    "shortest and longest times": document(startup={"budgetSeconds": 60}, drain={"timeoutSeconds": 0}),
+    "times of a day": document(startup={"budgetSeconds": 86_400}, drain={"timeoutSeconds": 86_400}),
+    "a claim as cache": document(cache={"claimName": "weights"}),
+    "a cache in the pod": document(cache={"sizeLimit": "1.5Ti"}),
+    "no disruption budget": document(replicas=2, podDisruptionBudget={"enabled": False}),
+    "a load balancer inside a cloud": document(
+        service={
+            "type": "LoadBalancer",
+            "annotations": {"service.beta.kubernetes.io/aws-load-balancer-scheme": "internal"},
+            "labels": {"team": "search"},
+        }
+    ),
+    "a port of each node": document(service={"type": "NodePort"}),
     "a cache of answers with its defaults": document(limits={"answerCache": {}}),
     "other sampling": document(engine={"generation": {"temperature": 0, "topP": 1, "maxTokens": 1}}),
     "replicas by load": document(autoscaling={"maxReplicas": 1}),

@@ -24,6 +24,10 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"engine": {"generation": {"maxTokens": 16}}},
         {"generation": {"max_tokens": 16}},
     ),
+    "drain.timeoutSeconds": (
+        {"drain": {"timeoutSeconds": 0}},
+        {"drain": {"settle_seconds": 6, "timeout_seconds": 0}},
+    ),
     "limits.bodyBytes": ({"limits": {"bodyBytes": 1024}}, {"limits": {"body_bytes": 1024}}),
     "limits.prompts": ({"limits": {"prompts": 8}}, {"limits": {"prompts": 8}}),
     "limits.promptTokens": ({"limits": {"promptTokens": 512}}, {"limits": {"prompt_tokens": 512}}),

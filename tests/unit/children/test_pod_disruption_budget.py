@@ -1,5 +1,7 @@
 """The budget for node drains."""
 
+from typing import Any
+
 import pytest
 
 from sirocco_operator.children.labels import selector
@@ -24,3 +26,9 @@ def test_from_two_replicas_on_one_pod_at_a_time_may_go() -> None:
         "unhealthyPodEvictionPolicy": "AlwaysAllow",
         "selector": {"matchLabels": selector("mistral")},
     }
+
+
+def test_it_can_be_turned_off() -> None:
+    off: dict[str, Any] = {"podDisruptionBudget": {"enabled": False}}
+    assert "PodDisruptionBudget" not in children(a_model(replicas=3, **off))
+    assert "PodDisruptionBudget" not in children(a_model(autoscaling={"maxReplicas": 4}, **off))

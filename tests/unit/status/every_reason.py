@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.times import STARTUP_BUDGET
 from sirocco_operator.status.compute import compute, invalid
 from sirocco_operator.status.observed import Observed, Refusal, RefusalCause
 from sirocco_operator.status.reasons import Reason
@@ -172,9 +171,12 @@ SAID: Final[Mapping[Reason, tuple[str, str]]] = {
 }
 
 
+BUDGET = cluster.model().spec.startup.budget_seconds
+
+
 def statuses(reason: Reason) -> tuple[dict[str, Any], dict[str, Any]]:
     """The status with that reason, and the one after the startup budget."""
-    later = (datetime.fromisoformat(cluster.NOW) + timedelta(seconds=STARTUP_BUDGET)).isoformat()
+    later = (datetime.fromisoformat(cluster.NOW) + timedelta(seconds=BUDGET)).isoformat()
     if reason is Reason.INVALID_SPEC:
         first = invalid({"generation": 3}, "spec.model: field required", [], {}, cluster.NOW)
         return first, invalid({"generation": 3}, "spec.model: field required", [], first, later)

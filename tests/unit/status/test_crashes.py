@@ -295,6 +295,17 @@ def test_a_kill_by_a_probe_is_reported(probe: str, reason: str) -> None:
     assert cluster.reason_and_message(model, pod, events=[kill])[0] == reason
 
 
+def test_a_startup_that_takes_too_long_names_the_budget_and_its_field() -> None:
+    model = cluster.model({"startup": {"budgetSeconds": 300}})
+    pod = cluster.crashed(cluster.pod(model), "INFO: Shutting down", exit_code=0, reason="Completed")
+    kill = cluster.event(pod, "Killing", "Container vllm failed startup probe, will be restarted")
+
+    _, message = cluster.reason_and_message(model, pod, events=[kill])
+
+    assert "budget of 300 s (startup.budgetSeconds)" in message
+    assert "raise startup.budgetSeconds" in message
+
+
 def test_a_kill_by_a_probe_before_this_crash_is_history() -> None:
     model = cluster.model()
     pod = cluster.crashed(cluster.pod(model), "KeyError: 1")

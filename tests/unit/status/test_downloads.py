@@ -84,7 +84,7 @@ def test_a_retry_stays_failed_until_it_reports_bytes() -> None:
     assert cluster.reason_and_message(model, retrying, downloads={NAME: Download(5, 10)})[0] == "Downloading"
 
 
-def test_weights_that_do_not_fit_into_the_pod_name_the_claim_as_the_fix() -> None:
+def test_weights_that_do_not_fit_into_the_pod_name_size_and_claim_as_the_fix() -> None:
     model = cluster.model()
     gone = cluster.evicted(model, 'Usage of EmptyDir volume "models" exceeds the limit "100Gi". ')
     next_try = cluster.running(cluster.pod(model), "download")
@@ -92,7 +92,7 @@ def test_weights_that_do_not_fit_into_the_pod_name_the_claim_as_the_fix() -> Non
     reason, message = cluster.reason_and_message(model, gone, next_try)
 
     assert reason == "DownloadFailed"
-    assert 'exceeds the limit "100Gi": keep the weights in a PersistentVolumeClaim' in message
+    assert 'exceeds the limit "100Gi": raise cache.sizeLimit, or keep the weights in a' in message
 
 
 def test_another_eviction_is_reported_until_its_replacement_serves() -> None:

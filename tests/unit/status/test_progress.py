@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from sirocco_operator.children.times import STARTUP_BUDGET
 from sirocco_operator.status.compute import compute
 from sirocco_operator.status.observed import Download, Observed
 from sirocco_operator.status.progress import seconds_until_stalled
 from tests.unit.status import cluster
 
+STARTUP_BUDGET = cluster.model().spec.startup.budget_seconds
 SHORT_OF_GPUS = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
 POD = "mistral-7f99ff5f67-x2k4p"
 
@@ -64,21 +64,29 @@ def test_what_may_end_by_itself_is_stalled_once_the_startup_budget_is_used_up() 
     assert course(then) == ("Stalled", "WaitingForGPU")
 
 
+def test_a_models_own_startup_budget_is_the_one_that_counts() -> None:
+    model = cluster.model({"startup": {"budgetSeconds": 60}})
+    first = compute(model, waiting_for_gpu(), {}, cluster.NOW)
+
+    assert course(compute(model, waiting_for_gpu(), first, after(59)))[0] == "Reconciling"
+    assert course(compute(model, waiting_for_gpu(), first, after(60)))[0] == "Stalled"
+
+
 def test_a_wait_is_written_once_and_its_end_is_asked_for() -> None:
     model = cluster.model()
     first = compute(model, waiting_for_gpu(), {}, cluster.NOW)
 
     assert compute(model, waiting_for_gpu(), first, after(600)) == first
-    assert seconds_until_stalled(first, cluster.NOW) == STARTUP_BUDGET
-    assert seconds_until_stalled(first, after(600)) == STARTUP_BUDGET - 600
-    assert seconds_until_stalled(first, after(STARTUP_BUDGET)) is None
+    assert seconds_until_stalled(first, cluster.NOW, STARTUP_BUDGET) == STARTUP_BUDGET
+    assert seconds_until_stalled(first, after(600), STARTUP_BUDGET) == STARTUP_BUDGET - 600
+    assert seconds_until_stalled(first, after(STARTUP_BUDGET), STARTUP_BUDGET) is None
 
 
 def test_a_model_that_is_as_asked_has_no_budget() -> None:
     model = cluster.model()
     status = compute(model, Observed(cluster.deployment(), [cluster.ready(model)]), {}, cluster.NOW)
 
-    assert seconds_until_stalled(status, cluster.NOW) is None
+    assert seconds_until_stalled(status, cluster.NOW, STARTUP_BUDGET) is None
     assert "lastProgressTime" not in status
 
 

@@ -26,7 +26,7 @@ ENVIRONMENT_RULES: Final = (
     Rule(
         _none_of(OPERATOR_VARIABLES) + " && self.all(e, !e.name.startsWith('SIROCCO_'))",
         f"engine.env may not set {', '.join(OPERATOR_VARIABLES)} or SIROCCO_*: "
-        "the operator sets them; remove the entry",
+        "the operator sets them (the timeout from startup.budgetSeconds); remove the entry",
     ),
     Rule(
         _none_of(SECRET_VARIABLES),

@@ -9,13 +9,17 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, JsonValue
 
 from sirocco_operator.api.base import ApiModel
-from sirocco_operator.api.crd.kubernetes_rules import (
-    DESCENDING_PATH,
-    LABEL_VALUE,
-    QUALIFIED_NAME,
-    QUANTITY_PATTERN,
-)
+from sirocco_operator.api.crd.kubernetes_rules import DESCENDING_PATH, QUALIFIED_NAME, QUANTITY_PATTERN
 from sirocco_operator.api.crd.rules import KUBERNETES_TYPE, Rule, map_keyed_by, with_rules
+from sirocco_operator.api.labels import (
+    AnnotationValue,
+    LabelKey,
+    LabelValue,
+    cel_list,
+    keys_are_qualified,
+    no_operator_annotations,
+    no_operator_labels,
+)
 from sirocco_operator.api.security import PodSecurityContext
 
 
@@ -33,9 +37,6 @@ Quantity = Annotated[
     ),
     BeforeValidator(_whole_number_to_text),
 ]
-LabelValue = Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)]
-LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
-AnnotationValue = Annotated[str, Field(max_length=16_384)]
 KubernetesObject = dict[str, JsonValue]
 Affinity = Annotated[KubernetesObject, Field(json_schema_extra={KUBERNETES_TYPE: "Affinity"})]
 TopologySpreadConstraint = Annotated[
@@ -76,25 +77,6 @@ OPERATOR_MOUNTS: Final = (
     "/etc/sirocco-keys",
     "/etc/sirocco-internal",
 )
-OPERATOR_LABELS: Final = (
-    "app.kubernetes.io/name",
-    "app.kubernetes.io/instance",
-    "app.kubernetes.io/component",
-    "app.kubernetes.io/managed-by",
-)
-OPERATOR_PREFIX: Final = "inference.sirocco.dev/"
-
-
-def _cel_list(values: tuple[str, ...]) -> str:
-    return "[" + ", ".join(f"'{value}'" for value in values) + "]"
-
-
-def _keys_are_qualified(field: str) -> Rule:
-    return Rule(
-        f"self.all(k, k.matches('{QUALIFIED_NAME}'))",
-        f"{field} has a key that Kubernetes does not take: write name or prefix/name, where name is at most "
-        "63 letters, digits and ._-, and prefix is a DNS name in lower case",
-    )
 
 
 def _keys_are_resources(field: str) -> Rule:
@@ -127,7 +109,7 @@ class Resources(ApiModel):
         max_length=16,
         description="What a node must have free, e.g. cpu and memory.",
         json_schema_extra=with_rules(
-            _keys_are_qualified("resources.requests"), _keys_are_resources("resources.requests")
+            keys_are_qualified("resources.requests"), _keys_are_resources("resources.requests")
         ),
     )
     limits: dict[LabelKey, Quantity] = Field(
@@ -135,7 +117,7 @@ class Resources(ApiModel):
         max_length=16,
         description="What the container may use at most.",
         json_schema_extra=with_rules(
-            _keys_are_qualified("resources.limits"), _keys_are_resources("resources.limits")
+            keys_are_qualified("resources.limits"), _keys_are_resources("resources.limits")
         ),
     )
 
@@ -204,7 +186,7 @@ class VolumeMount(ApiModel):
                 "slash at its end, e.g. /data",
             ),
             Rule(
-                f"{_cel_list(OPERATOR_MOUNTS)}.all(p, !(self + '/').startsWith(p + '/') "
+                f"{cel_list(OPERATOR_MOUNTS)}.all(p, !(self + '/').startsWith(p + '/') "
                 "&& !(p + '/').startsWith(self + '/'))",
                 f"mountPath may not be, lie under or hide {', '.join(OPERATOR_MOUNTS)}, which the operator "
                 "mounts: choose another path, e.g. /data",
@@ -231,7 +213,7 @@ class PodFields(ApiModel):
         default={},
         max_length=32,
         description="Labels that a node must have.",
-        json_schema_extra=with_rules(_keys_are_qualified("nodeSelector")),
+        json_schema_extra=with_rules(keys_are_qualified("nodeSelector")),
     )
     tolerations: tuple[Toleration, ...] = Field(
         default=(), max_length=32, description="Taints that the pods tolerate; the GPU's own is added."
@@ -276,7 +258,7 @@ class PodFields(ApiModel):
         description="More volumes, as in a pod; names that the operator uses are refused.",
         json_schema_extra=with_rules(
             Rule(
-                f"self.all(v, !(v.name in {_cel_list(OPERATOR_VOLUMES)}))",
+                f"self.all(v, !(v.name in {cel_list(OPERATOR_VOLUMES)}))",
                 f"volumes may not be named {', '.join(OPERATOR_VOLUMES)}, which the operator makes: "
                 "choose another name, also in volumeMounts",
             ),
@@ -297,12 +279,8 @@ class PodFields(ApiModel):
         max_length=32,
         description="More labels of the pods.",
         json_schema_extra=with_rules(
-            Rule(
-                f"self.all(k, !(k in {_cel_list(OPERATOR_LABELS)}) && !k.startsWith('{OPERATOR_PREFIX}'))",
-                f"podLabels may not set {', '.join(OPERATOR_LABELS)} or {OPERATOR_PREFIX}*: the operator "
-                "finds its pods by them; choose other keys",
-            ),
-            _keys_are_qualified("podLabels"),
+            no_operator_labels("podLabels", "its pods"),
+            keys_are_qualified("podLabels"),
         ),
     )
     pod_annotations: dict[LabelKey, AnnotationValue] = Field(
@@ -310,11 +288,7 @@ class PodFields(ApiModel):
         max_length=32,
         description="More annotations of the pods.",
         json_schema_extra=with_rules(
-            Rule(
-                f"self.all(k, !k.startsWith('{OPERATOR_PREFIX}'))",
-                f"podAnnotations may not set {OPERATOR_PREFIX}*, which the operator keeps for itself: "
-                "choose other keys",
-            ),
-            _keys_are_qualified("podAnnotations"),
+            no_operator_annotations("podAnnotations"),
+            keys_are_qualified("podAnnotations"),
         ),
     )

@@ -9,10 +9,13 @@ from sirocco_operator.api import model_source
 from sirocco_operator.api.access import Access
 from sirocco_operator.api.autoscaling import Autoscaling
 from sirocco_operator.api.base import ApiModel
+from sirocco_operator.api.cache import Cache
 from sirocco_operator.api.crd.rules import UNIQUE, Rule, with_rules
 from sirocco_operator.api.engine import Engine
+from sirocco_operator.api.lifecycle import Drain, PodDisruptionBudget, Startup
 from sirocco_operator.api.limits import Limits
 from sirocco_operator.api.pod import DNS_SUBDOMAIN, PodFields
+from sirocco_operator.api.service import Service
 from sirocco_operator.api.tracing import Tracing
 
 GROUP: Final = "inference.sirocco.dev"
@@ -140,17 +143,6 @@ class Model(ApiModel):
     )
 
 
-class Cache(ApiModel):
-    """Where downloaded weights are kept."""
-
-    claim_name: str = Field(
-        min_length=1,
-        max_length=253,
-        pattern=DNS_SUBDOMAIN,
-        description="PersistentVolumeClaim that replicas share for hf:// weights.",
-    )
-
-
 class Rollout(ApiModel):
     """How a change reaches running pods."""
 
@@ -257,6 +249,12 @@ class InferenceModelSpec(PodFields):
     cache: Cache | None = Field(
         default=None, description="Where downloaded weights are kept. Default: in the pod."
     )
+    startup: Startup = Field(default=Startup(), description="The start of a pod's engine.")
+    drain: Drain = Field(default=Drain(), description="The end of a pod: what it serves is finished first.")
+    pod_disruption_budget: PodDisruptionBudget = Field(
+        default=PodDisruptionBudget(), description="Protection from evictions, e.g. when nodes are drained."
+    )
+    service: Service = Field(default=Service(), description="The Service that clients call.")
     rollout: Rollout = Field(default=Rollout(), description="How a change reaches running pods.")
     monitoring: Monitoring = Field(
         default=Monitoring(), description="Prometheus scraping of the model's pods."

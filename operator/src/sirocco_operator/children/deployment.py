@@ -6,7 +6,7 @@ from sirocco_operator.api.v1alpha1 import InferenceModel, RolloutStrategy
 from sirocco_operator.children.labels import selector
 from sirocco_operator.children.manifest import manifest
 from sirocco_operator.children.pod.template import pod_template
-from sirocco_operator.children.times import PROGRESS_MARGIN, STARTUP_BUDGET
+from sirocco_operator.children.times import progress_deadline
 from sirocco_operator.kube.kinds import DEPLOYMENT
 from sirocco_operator.settings import Settings
 
@@ -34,7 +34,7 @@ def build_deployment(model: InferenceModel, settings: Settings) -> dict[str, Any
             "paused": False,
             "minReadySeconds": 0,
             "revisionHistoryLimit": _REVISION_HISTORY,
-            "progressDeadlineSeconds": STARTUP_BUDGET + PROGRESS_MARGIN,
+            "progressDeadlineSeconds": progress_deadline(model),
             "selector": {"matchLabels": selector(model.metadata.name)},
             "strategy": {
                 "type": "RollingUpdate",

@@ -9,7 +9,7 @@ from sirocco_operator.kube.kinds import POD_DISRUPTION_BUDGET
 
 
 def build_pod_disruption_budget(model: InferenceModel) -> dict[str, Any] | None:
-    """A budget of one evicted pod at a time; None below 2 replicas, where it could only block drains.
+    """A budget of one evicted pod at a time; None below 2 replicas, where it could only block drains, or off.
 
     With autoscaling, the maximum count decides: "at most one unavailable" fits any count, and lets the only
     pod of a model at its minimum go. A budget for the current count would need a write at each change.
@@ -18,7 +18,7 @@ def build_pod_disruption_budget(model: InferenceModel) -> dict[str, Any] | None:
     """
     autoscaling = model.spec.autoscaling
     most = model.spec.replicas if autoscaling is None else autoscaling.max_replicas
-    if most < 2:
+    if most < 2 or not model.spec.pod_disruption_budget.enabled:
         return None
     return {
         **manifest(POD_DISRUPTION_BUDGET, model),

@@ -14,7 +14,13 @@ PORT_NAME: Final = "http"
 def build_service(model: InferenceModel) -> dict[str, Any]:
     """A Service at http://NAME.NAMESPACE.svc, on port 80, over every ready pod."""
     port = {"name": PORT_NAME, "port": PORT, "targetPort": PORT_NAME, "protocol": "TCP"}
-    return {
-        **manifest(SERVICE, model),
-        "spec": {"type": "ClusterIP", "selector": selector(model.metadata.name), "ports": [port]},
+    wanted = model.spec.service
+    service = manifest(SERVICE, model, extra_labels=wanted.labels)
+    if wanted.annotations:
+        service["metadata"]["annotations"] = dict(wanted.annotations)
+    service["spec"] = {
+        "type": wanted.type.value,
+        "selector": selector(model.metadata.name),
+        "ports": [port],
     }
+    return service

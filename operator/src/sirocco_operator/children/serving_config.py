@@ -5,7 +5,7 @@ import json
 from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.times import DRAIN, SETTLE
+from sirocco_operator.children.times import SETTLE, drain
 
 FILE_NAME: Final = "serving.json"
 # Folders in a pod: one with a file for each client key, one with the operator's own key.
@@ -26,7 +26,7 @@ def serving_json(model: InferenceModel) -> str:
     """
     settings = {
         "model": model.metadata.name,
-        "drain": {"settle_seconds": SETTLE, "timeout_seconds": DRAIN},
+        "drain": {"settle_seconds": SETTLE, "timeout_seconds": drain(model)},
         "generation": model.spec.engine.generation.model_dump(),
         "limits": model.spec.limits.model_dump(exclude={"answer_cache"}),
         "access": _access(model),

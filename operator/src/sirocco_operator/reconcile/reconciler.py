@@ -12,6 +12,7 @@ from typing import Any, Final
 from sirocco_operator.api.parse import InvalidResource, parse
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.build import build_children
+from sirocco_operator.children.times import startup_budget
 from sirocco_operator.controller.leader import Fenced
 from sirocco_operator.controller.store import (
     Identity,
@@ -232,7 +233,7 @@ class Reconciler:
             children_after,
             refused_after,
             self._scaling.again_after(status),
-            seconds_until_stalled(status, now),
+            seconds_until_stalled(status, now, startup_budget(model)),
         ]
         return Done(min((each for each in again if each is not None), default=None))
 

@@ -95,7 +95,7 @@ def killed_by(probe: str) -> Detect:
                     event.get("message")
                 )
                 if is_kill and str(event.get("lastTimestamp") or event.get("eventTime") or "")[:19] >= since:
-                    return {}
+                    return {"budget": f"{state.model.spec.startup.budget_seconds} s"}
         return None
 
     return detect
@@ -128,7 +128,9 @@ DETECTORS = (
         Reason.OUT_OF_MEMORY, out_of_memory, "the kernel killed the engine for using more memory than {limit}"
     ),
     Detector(
-        Reason.STARTUP_TIMEOUT, killed_by("startup"), "the engine was not ready within its startup budget"
+        Reason.STARTUP_TIMEOUT,
+        killed_by("startup"),
+        "the engine was not ready within its startup budget of {budget} (startup.budgetSeconds)",
     ),
     Detector(Reason.PODS_UNHEALTHY, killed_by("liveness"), "the engine stopped answering and was killed"),
     Detector(

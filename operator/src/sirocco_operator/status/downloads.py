@@ -77,7 +77,8 @@ FAILED_DETECTORS = (
         Reason.DOWNLOAD_FAILED,
         evicted(r'EmptyDir volume "models" exceeds'),
         "{name} does not fit into the pod: {quote}",
-        "keep the weights in a PersistentVolumeClaim that is large enough (cache.claimName)",
+        "raise cache.sizeLimit, or keep the weights in a PersistentVolumeClaim that is large enough "
+        "(cache.claimName)",
         Stage.FAILED,
     ),
     Detector(Reason.DOWNLOAD_FAILED, download_failed(), "the download of {name} failed: {quote}"),

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
-from sirocco_operator.children.times import STARTUP_BUDGET
+from sirocco_operator.children.times import startup_budget
 from sirocco_operator.status import pods
 from sirocco_operator.status.all_detectors import first_finding
 from sirocco_operator.status.detector import Finding
@@ -40,16 +40,17 @@ def assess(state: ModelState, previous: Mapping[str, Any], now: str) -> Progress
     if state.is_as_asked:
         return Progress(finding)
     since = _last_progress(state, finding, previous, now)
-    is_overdue = _seconds_left(since, now) <= 0
+    budget = startup_budget(state.model)
+    is_overdue = _seconds_left(since, now, budget) <= 0
     if is_overdue and finding.stage is Stage.WORKING and not _is_at_work(state, now):
-        finding = _deadline_exceeded(finding)
+        finding = _deadline_exceeded(finding, budget)
     return Progress(finding, since, _is_stalled(state, finding, is_overdue))
 
 
-def seconds_until_stalled(status: Mapping[str, Any], now: str) -> float | None:
-    """Seconds until the startup budget of a model is used up; None when it is, or when none runs."""
+def seconds_until_stalled(status: Mapping[str, Any], now: str, budget: int) -> float | None:
+    """Seconds until a model's startup budget is used up; None when it is, or when none runs."""
     since = status.get("lastProgressTime")
-    left = _seconds_left(since, now) if since else 0
+    left = _seconds_left(since, now, budget) if since else 0
     return left if left > 0 else None
 
 
@@ -64,7 +65,7 @@ def _last_progress(state: ModelState, finding: Finding, previous: Mapping[str, A
     reason, message = previous.get("reason"), previous.get("message")
     if finding.stage is not Stage.WORKING or reason not in _WORKING:
         return str(before)
-    overdue = _deadline_exceeded(finding)
+    overdue = _deadline_exceeded(finding, startup_budget(state.model))
     stands = (reason, message) in ((finding.reason, finding.message), (overdue.reason, overdue.message))
     return str(before) if stands else now
 
@@ -96,13 +97,13 @@ def _is_at_work(state: ModelState, now: str) -> bool:
     )
 
 
-def _deadline_exceeded(finding: Finding) -> Finding:
-    minutes = STARTUP_BUDGET // 60
+def _deadline_exceeded(finding: Finding, budget: int) -> Finding:
+    lasted = f"{budget} s" if budget % 60 else f"{budget // 60} minutes"
     return Finding.of(
-        Reason.PROGRESS_DEADLINE_EXCEEDED, f"{finding.message}, and nothing has moved for {minutes} minutes"
+        Reason.PROGRESS_DEADLINE_EXCEEDED, f"{finding.message}, and nothing has moved for {lasted}"
     )
 
 
-def _seconds_left(since: str, now: str) -> float:
+def _seconds_left(since: str, now: str, budget: int) -> float:
     passed = datetime.fromisoformat(now) - datetime.fromisoformat(since)
-    return STARTUP_BUDGET - passed.total_seconds()
+    return budget - passed.total_seconds()

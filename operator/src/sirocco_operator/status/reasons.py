@@ -156,8 +156,9 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.STARTUP_TIMEOUT: Meaning(
         Stage.FAILED,
-        "The engine did not answer within the startup budget (30 minutes) and was killed.",
-        "use faster storage for the weights (cache.claimName, or oci://), or a smaller model; " + LOGS,
+        "The engine did not answer within startup.budgetSeconds and was killed.",
+        "raise startup.budgetSeconds, use faster storage for the weights (cache.claimName, or oci://), or a "
+        "smaller model; " + LOGS,
     ),
     Reason.PODS_UNHEALTHY: Meaning(
         Stage.RETRYING,

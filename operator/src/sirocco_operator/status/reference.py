@@ -32,8 +32,9 @@ With autoscaling, replicas beyond `minReplicas` may wait or fail while the model
 When a model that is not Ready counts as Stalled:
 
 - *at once*: it cannot end without a change.
-- *budget*: when the model has made no progress for the startup budget, 30 minutes: no new spec, and no step
-  of what goes on by itself, such as bytes of a download. `.status.lastProgressTime` is when it last did.
+- *budget*: when the model has made no progress for the startup budget (`startup.budgetSeconds`): no new
+  spec, and no step of what goes on by itself, such as bytes of a download. `.status.lastProgressTime` is when
+  it last did.
 - *budget, or 3 starts*: also when the engine or the download has failed three times without coming up.
 - *never*: it goes on by itself. If nothing moves for the startup budget, and nothing is at work that may take
   longer, the reason becomes `ProgressDeadlineExceeded`.

@@ -26,6 +26,10 @@ def test_defaults_of_fields_become_the_servers() -> None:
         "engine": {},
         "limits": {},
         "replicas": 1,
+        "startup": {},
+        "drain": {},
+        "podDisruptionBudget": {},
+        "service": {},
         "rollout": {},
         "monitoring": {},
     }

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.children.rendering import a_model, children, engine, pod
+from tests.unit.children.rendering import a_model, children, engine, environment, pod
 
 pytestmark = pytest.mark.unit
 
@@ -18,6 +18,15 @@ def test_an_engine_may_take_half_an_hour_to_load() -> None:
     probe = engine()["startupProbe"]
     assert probe["httpGet"] == {"path": "/ready", "port": "http"}
     assert (probe["periodSeconds"], _budget(probe)) == (5, 1800)
+
+
+@pytest.mark.parametrize(("seconds", "given"), [(60, 60), (62, 65), (7200, 7200)])
+def test_the_startup_budget_is_the_models(seconds: int, given: int) -> None:
+    startup = {"budgetSeconds": seconds}
+    assert _budget(engine(startup=startup)["startupProbe"]) == given
+    assert environment(engine(startup=startup))["VLLM_ENGINE_READY_TIMEOUT_S"] == str(seconds)
+    deadline = children(a_model(startup=startup))["Deployment"]["spec"]["progressDeadlineSeconds"]
+    assert deadline == seconds + 600
 
 
 def test_a_pod_gets_requests_only_while_it_is_ready() -> None:
@@ -38,6 +47,11 @@ def test_a_stopped_pod_first_serves_on() -> None:
 
 def test_the_grace_period_covers_sleep_settle_drain_and_exit() -> None:
     assert pod()["terminationGracePeriodSeconds"] == 10 + 6 + 600 + 30
+
+
+def test_the_drain_is_the_models() -> None:
+    drain = {"timeoutSeconds": 30}
+    assert pod(drain=drain)["terminationGracePeriodSeconds"] == 10 + 6 + 30 + 30
 
 
 def test_a_rollout_is_not_given_up_before_the_engine_may_be_ready() -> None:

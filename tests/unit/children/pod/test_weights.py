@@ -39,6 +39,13 @@ def test_fetched_weights_live_in_the_pod_and_never_fill_the_nodes_disk() -> None
     assert mounts(download())["/models"] == {"name": "models", "mountPath": "/models"}
 
 
+def test_larger_weights_may_have_more_of_the_nodes_disk() -> None:
+    assert volumes(pod(cache={"sizeLimit": "1500Gi"}))["models"] == {
+        "name": "models",
+        "emptyDir": {"sizeLimit": "1500Gi"},
+    }
+
+
 def test_a_claim_keeps_fetched_weights() -> None:
     assert volumes(pod(cache={"claimName": "weights"}))["models"] == {
         "name": "models",

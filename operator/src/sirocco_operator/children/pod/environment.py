@@ -5,7 +5,7 @@ from typing import Any, Final
 from sirocco_operator.api.v1alpha1 import Device, InferenceModel
 from sirocco_operator.children.pod.volumes import SERVING_PATH
 from sirocco_operator.children.serving_config import FILE_NAME
-from sirocco_operator.children.times import STARTUP_BUDGET
+from sirocco_operator.children.times import startup_budget
 
 # The variable with the headers for OpenTelemetry's exporters, also the key in the Secret.
 COLLECTOR_HEADERS: Final = "OTEL_EXPORTER_OTLP_HEADERS"
@@ -17,7 +17,7 @@ def engine_environment(model: InferenceModel) -> list[dict[str, Any]]:
     operator_variables = {
         "VLLM_PLUGINS": "sirocco",
         "SIROCCO_SERVING_CONFIG": f"{SERVING_PATH}/{FILE_NAME}",
-        "VLLM_ENGINE_READY_TIMEOUT_S": str(STARTUP_BUDGET),
+        "VLLM_ENGINE_READY_TIMEOUT_S": str(startup_budget(model)),
         "VLLM_NO_USAGE_STATS": "1",
         # The weights are on disk before the engine starts, so it must never wait for a hub.
         "HF_HUB_OFFLINE": "1",

@@ -15,7 +15,7 @@ from sirocco_operator.children.pod.security import container_security_context, p
 from sirocco_operator.children.pod.weights import Weights, weights
 from sirocco_operator.children.service_account import service_account_name
 from sirocco_operator.children.serving_config import fingerprint
-from sirocco_operator.children.times import TERMINATION_GRACE
+from sirocco_operator.children.times import termination_grace
 from sirocco_operator.settings import Settings
 
 ENGINE_CONTAINER: Final = "vllm"
@@ -40,7 +40,7 @@ def pod_template(model: InferenceModel, settings: Settings) -> dict[str, Any]:
         "serviceAccountName": service_account_name(model),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": TERMINATION_GRACE,
+        "terminationGracePeriodSeconds": termination_grace(model),
         "securityContext": pod_security_context(model, volumes),
         **scheduling(model),
         "containers": [_engine(model, settings, image, source, [entry.mount for entry in own])],
@@ -76,7 +76,7 @@ def _engine(
         "args": engine_arguments(model, source.path),
         "env": engine_environment(model),
         "ports": [{"name": PORT_NAME, "containerPort": PORT, "protocol": "TCP"}],
-        **probes(),
+        **probes(model),
         "lifecycle": lifecycle(),
         "securityContext": container_security_context(),
         "terminationMessagePolicy": "FallbackToLogsOnError",

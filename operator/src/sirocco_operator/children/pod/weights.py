@@ -12,7 +12,7 @@ from sirocco_operator.settings import Settings
 
 DOWNLOAD_CONTAINER: Final = "download"
 PROGRESS_PORT: Final = 8001
-# Enough for the largest models that fit one GPU; larger ones deserve a claim in `cache.claimName`.
+# Enough for the largest models that fit one GPU; larger ones need `cache.sizeLimit`, or deserve a claim.
 DOWNLOAD_SIZE_LIMIT: Final = "100Gi"
 
 _MODELS: Final = "/models"
@@ -49,10 +49,12 @@ def _mounted(volume: dict[str, Any]) -> PodVolume:
 def _downloaded(source: HubSource, model: InferenceModel, settings: Settings, image: str) -> Weights:
     path = f"{_MODELS}/{f'{source.repository}--{source.revision}'.replace('/', '--')}"
     volume: dict[str, Any] = {"name": "models"}
-    if model.spec.cache is None:
-        volume["emptyDir"] = {"sizeLimit": DOWNLOAD_SIZE_LIMIT}
+    kept = model.spec.cache
+    if kept is not None and kept.claim_name is not None:
+        volume["persistentVolumeClaim"] = {"claimName": kept.claim_name}
     else:
-        volume["persistentVolumeClaim"] = {"claimName": model.spec.cache.claim_name}
+        size_limit = kept.size_limit if kept is not None else None
+        volume["emptyDir"] = {"sizeLimit": size_limit or DOWNLOAD_SIZE_LIMIT}
     download = {
         "name": DOWNLOAD_CONTAINER,
         "image": image,
