@@ -1,5 +1,6 @@
 """The events of a model: its history, as `kubectl describe` shows it."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -30,6 +31,28 @@ def wait_told(client: Client, namespace: str, reason: str) -> list[Object]:
         return found
 
     return eventually(told, DEADLINE, f"an event of {namespace}/mistral that tells {reason}", 0.05)
+
+
+def test_each_change_of_reason_is_told_once_with_its_message(client: Client, namespace: str) -> None:
+    client.create(model(namespace, replicas=0))
+    wait_reason(client, namespace, "Stopped")
+    client.patch(
+        "InferenceModel", namespace, "mistral", {"spec": {"priorityClassName": "urgent", "replicas": 1}}
+    )
+    refused = wait_reason(client, namespace, "ChildRejected")
+    assert refused["message"].startswith("priorityClassName is urgent, and the cluster has no PriorityClass")
+    client.patch("InferenceModel", namespace, "mistral", {"spec": {"replicas": 0}})
+    wait_reason(client, namespace, "Stopped")
+    found = wait_told(client, namespace, "Stopped")
+
+    told = [(event["reason"], event["type"]) for event in found]
+    assert told.count(("Stopped", "Normal")) == 2, told
+    assert all(one != another for one, another in pairwise(told)), told
+    warning = next(event for event in found if event["reason"] == "ChildRejected")
+    assert warning["type"] == "Warning"
+    assert warning["message"] == refused["message"]
+    assert warning["involvedObject"]["kind"] == "InferenceModel"
+    assert warning["reportingComponent"] == "sirocco-operator"
 
 
 def test_a_restart_of_the_operator_is_no_event(

@@ -240,3 +240,79 @@ def test_a_pod_that_waits_for_gpus_is_told_with_the_nodes_gpus(client: Client, n
     assert "4" in status["message"]
     assert "2" in status["message"]
     client.delete("Node", None, node)
+
+
+def test_who_holds_the_gpus_is_told_with_how_many_would_be_free(client: Client, namespace: str) -> None:
+    node = f"node-{namespace}"
+    gpus = {"nvidia.com/gpu": "8"}
+    client.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": node},
+            "status": {"capacity": gpus, "allocatable": gpus},
+        }
+    )
+    client.patch("Node", None, node, {"spec": {"taints": None}})
+    limits = {"limits": {"nvidia.com/gpu": "6"}}
+    client.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "training", "namespace": namespace},
+            "spec": {
+                "nodeName": node,
+                "containers": [{"name": "main", "image": "x", "resources": limits}],
+            },
+        }
+    )
+    client.create(model(namespace, tensorParallel=4, nodeSelector={"kubernetes.io/hostname": node}))
+    client.patch("Node", None, node, {"metadata": {"labels": {"kubernetes.io/hostname": node}}})
+    pod = eventually(
+        lambda: client.objects("Pod", namespace, "inference.sirocco.dev/model=mistral"),
+        DEADLINE,
+        "a pod",
+        0.05,
+    )[0]
+    message = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    tell(
+        client,
+        pod,
+        {"conditions": [condition("PodScheduled", "False", reason="Unschedulable", message=message)]},
+    )
+    status = wait_reason(client, namespace, "WaitingForGPU")
+    assert status["message"] == (
+        f"the pod needs 4 free nvidia.com/gpu on one node, and node {node} has 2 of 8 free (the pod "
+        f"{namespace}/training holds 6): add nodes, or stop the pod {namespace}/training "
+        "(8 would be free then)"
+    )
+    client.delete("Node", None, node)
+
+
+def test_a_claim_that_gets_no_volume_is_told_with_its_storage_class(client: Client, namespace: str) -> None:
+    client.create(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "weights", "namespace": namespace},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "storageClassName": "no-such-class",
+                "resources": {"requests": {"storage": "1Gi"}},
+            },
+        }
+    )
+    client.create(model(namespace, cache={"claimName": "weights"}))
+    pod = wait_pod(client, namespace)
+    message = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
+    tell(
+        client,
+        pod,
+        {"conditions": [condition("PodScheduled", "False", reason="Unschedulable", message=message)]},
+    )
+    status = wait_reason(client, namespace, "Unschedulable")
+    # No controller of volumes runs here that would write an event.
+    assert status["message"].startswith(
+        "the PersistentVolumeClaim weights (cache.claimName) has no volume; its StorageClass is "
+        "no-such-class: see `kubectl describe pvc weights`"
+    )
