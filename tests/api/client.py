@@ -14,6 +14,7 @@ Object = dict[str, Any]
 _PLURALS = {
     "APIService": "apiservices",
     "ConfigMap": "configmaps",
+    "ControllerRevision": "controllerrevisions",
     "CustomResourceDefinition": "customresourcedefinitions",
     "ClusterRole": "clusterroles",
     "ClusterRoleBinding": "clusterrolebindings",
@@ -45,6 +46,7 @@ _API_VERSIONS = {
     "CustomResourceDefinition": "apiextensions.k8s.io/v1",
     "ClusterRole": "rbac.authorization.k8s.io/v1",
     "ClusterRoleBinding": "rbac.authorization.k8s.io/v1",
+    "ControllerRevision": "apps/v1",
     "Deployment": "apps/v1",
     "EndpointSlice": "discovery.k8s.io/v1",
     "HorizontalPodAutoscaler": "autoscaling/v2",

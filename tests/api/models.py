@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sirocco_operator.api.parse import parse
+from sirocco_operator.children.serving_config import settings_file
 from tests.api.client import Client, Object
 from tests.waiting import eventually
 
@@ -16,6 +18,10 @@ def model(namespace: str, name: str = "mistral", **spec: Any) -> Object:
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"model": {"uri": "hf://mistralai/Mistral-7B-Instruct-v0.3"}, **spec},
     }
+
+
+# The ConfigMap that pods of the smallest resource mount.
+SETTINGS = settings_file(parse(model("any"))).name
 
 
 def wait_status(

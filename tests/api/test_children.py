@@ -7,14 +7,14 @@ import pytest
 
 from tests.api.changes import change_all
 from tests.api.client import Client, Object
-from tests.api.models import DEADLINE, model, wait_child, wait_gone, wait_status
+from tests.api.models import DEADLINE, SETTINGS, model, wait_child, wait_gone, wait_status
 from tests.api.operator_process import OperatorProcess
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("operator")
 
 CHILDREN = (
-    ("ConfigMap", "mistral-serving"),
+    ("ConfigMap", SETTINGS),
     ("ServiceAccount", "mistral"),
     ("Service", "mistral"),
     ("Deployment", "mistral"),
@@ -73,11 +73,11 @@ def test_a_deleted_child_comes_back(client: Client, namespace: str, kind: str, n
 
 
 EDITS: dict[str, tuple[str, str, Object, Callable[[Object], Any]]] = {
-    "a changed setting": (
+    "a label of the settings": (
         "ConfigMap",
-        "mistral-serving",
-        {"data": {"serving.json": "{}"}},
-        lambda child: child["data"]["serving.json"] != "{}",
+        SETTINGS,
+        {"metadata": {"labels": {"inference.sirocco.dev/model": "another"}}},
+        lambda child: child["metadata"]["labels"]["inference.sirocco.dev/model"] == "mistral",
     ),
     "a removed label": (
         "ServiceAccount",

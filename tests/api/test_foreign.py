@@ -3,7 +3,7 @@
 import pytest
 
 from tests.api.client import Client, Object
-from tests.api.models import DEADLINE, model, wait_child, wait_reason, wait_status
+from tests.api.models import DEADLINE, SETTINGS, model, wait_child, wait_reason, wait_status
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -13,7 +13,7 @@ FOREIGN: dict[str, Object] = {
     "ConfigMap": {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": "mistral-serving"},
+        "metadata": {"name": SETTINGS},
         "data": {"theirs": "yes"},
     },
     "Service": {
@@ -87,7 +87,7 @@ def test_deleting_the_model_leaves_the_foreign_object(client: Client, namespace:
     client.create(model(namespace))
     wait_reason(client, namespace, "NameConflict")
     client.delete("InferenceModel", namespace, "mistral")
-    assert content(client.get("ConfigMap", namespace, "mistral-serving")) == content(theirs)
+    assert content(client.get("ConfigMap", namespace, SETTINGS)) == content(theirs)
 
 
 def test_the_child_is_made_once_the_foreign_object_is_gone(client: Client, namespace: str) -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from tests.api.client import Client, Object
 from tests.api.control_plane import ControlPlane
-from tests.api.models import DEADLINE, model, wait_child, wait_status
+from tests.api.models import DEADLINE, SETTINGS, model, wait_child, wait_status
 from tests.api.operator_process import RIGHTS, OperatorProcess, install_rights
 from tests.api.processes import tool
 from tests.chart.helm import render, template
@@ -86,7 +86,7 @@ def test_operator_needs_no_right_that_it_does_not_have(
     operator.start()
     assert operator.http("/readyz") == 200
     client.create(model(namespace, replicas=2))
-    for kind, name in (("Deployment", "mistral"), ("ConfigMap", "mistral-serving"), ("Service", "mistral")):
+    for kind, name in (("Deployment", "mistral"), ("ConfigMap", SETTINGS), ("Service", "mistral")):
         wait_child(client, kind, namespace, name)
     wait_child(client, "PodDisruptionBudget", namespace)
     client.patch("InferenceModel", namespace, "mistral", {"spec": {"replicas": 1}})

@@ -81,6 +81,7 @@ def test_operator_reads_the_values_that_the_chart_was_given(monkeypatch: pytest.
             "watchNamespaces": ["team-a", "team-b"],
             "serviceMonitor": {"labels": {"release": "prometheus"}, "interval": "30s"},
             "autoscaling": {"provider": "keda", "keda": {"serverAddress": "http://prometheus:9090"}},
+            "modelUpdates": {"mode": "OnSpecChange", "atOnce": 3},
             "logLevel": "debug",
         }
     )
@@ -96,6 +97,7 @@ def test_operator_reads_the_values_that_the_chart_was_given(monkeypatch: pytest.
     assert settings.autoscaling_provider == "keda"
     assert settings.keda_prometheus_url == "http://prometheus:9090"
     assert settings.metrics_api_port == 0
+    assert (settings.model_updates, settings.model_updates_at_once) == ("OnSpecChange", 3)
     assert settings.log_level == "debug"
 
 

@@ -10,6 +10,7 @@ CHILDREN = {
     ("", "configmaps"),
     ("", "serviceaccounts"),
     ("", "services"),
+    ("apps", "controllerrevisions"),
     ("apps", "deployments"),
     ("policy", "poddisruptionbudgets"),
     ("autoscaling", "horizontalpodautoscalers"),

@@ -42,6 +42,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"networkPolicy": {"apiServerPorts": [0]}}, "at '/networkPolicy/apiServerPorts/0': minimum"),
     ({"serviceMonitor": {"interval": "15"}}, "at '/serviceMonitor/interval': '15' does not match pattern"),
     ({"serviceMonitor": {"labels": {"a": 1}}}, "at '/serviceMonitor/labels/a': got number, want string"),
+    (
+        {"modelUpdates": {"mode": "Now"}},
+        "at '/modelUpdates/mode': value must be one of 'Queue', 'OnSpecChange'",
+    ),
+    ({"modelUpdates": {"atOnce": 0}}, "at '/modelUpdates/atOnce': minimum: got 0, want 1"),
     ({"logLevel": "loud"}, "at '/logLevel': value must be one of 'debug', 'info', 'warning', 'error'"),
     ({"resources": {"cpu": "1"}}, "at '/resources': additional properties 'cpu' not allowed"),
     ({"imagePullSecrets": ["registry"]}, "at '/imagePullSecrets/0': got string, want object"),

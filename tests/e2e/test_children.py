@@ -6,14 +6,16 @@ from typing import Any, Final
 
 import pytest
 
+from sirocco_operator.api.parse import parse
+from sirocco_operator.children.serving_config import settings_file
 from tests.e2e import models
 from tests.e2e.kubectl import Kubectl, Object
 from tests.waiting import eventually
 
 MODEL: Final = "children"
 NOWHERE: Final = {"e2e.sirocco.dev/no-such-node": "true"}
-
-
+# All children, and no work for a node: none takes it.
+UNPLACED: Final = models.stand_in(MODEL, replicas=2, nodeSelector=NOWHERE)
 LABEL: Final = {"metadata": {"labels": {"app.kubernetes.io/component": "edited"}}}
 # Each child, and an edit that takes it away from what the operator wants.
 EDITS: Final[dict[str, dict[str, Any]]] = {
@@ -21,14 +23,14 @@ EDITS: Final[dict[str, dict[str, Any]]] = {
     f"service/{MODEL}": {"spec": {"selector": {"edited": "true"}}},
     f"serviceaccount/{MODEL}": LABEL,
     f"poddisruptionbudget/{MODEL}": {"spec": {"maxUnavailable": 0}},
-    f"configmap/{MODEL}-serving": {"data": {"serving.json": "{}"}},
+    f"configmap/{settings_file(parse(UNPLACED)).name}": LABEL,
 }
 
 
 @pytest.fixture(scope="module")
 def unplaced(kubectl: Kubectl) -> Iterator[str]:
     """A model of two replicas that no node takes: all its children, and no work for the node."""
-    kubectl.apply(models.stand_in(MODEL, replicas=2, nodeSelector=NOWHERE))
+    kubectl.apply(UNPLACED)
     kubectl.until("imodel", MODEL, lambda one: models.reason(one) == "Unschedulable", "unschedulable")
     yield MODEL
     kubectl.delete("imodel", MODEL)

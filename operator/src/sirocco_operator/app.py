@@ -109,6 +109,7 @@ class Operator:
             providers,
             self._telemetry.record_model,
             events.record,
+            self._queue.add,
         )
         workers = Workers(self._queue, reconcile, self._telemetry.record_pass, self._settings.workers)
         try:

@@ -48,6 +48,14 @@ class Settings(BaseSettings):
     metrics_api_overlap_seconds: float = Field(default=300.0, ge=0)
     keda_prometheus_url: str = Field(default="", pattern=r"^(https?://\S+)?$", validate_default=True)
 
+    # Pods of unchanged models that a newer operator makes otherwise: replaced a few models at a time, or with
+    # the next change of each model's spec.
+    model_updates: Literal["Queue", "OnSpecChange"] = "Queue"
+    model_updates_at_once: int = Field(default=1, ge=1, le=1000)
+
+    # How long a rollout waits for a free GPU before it goes on in place.
+    surge_seconds: float = Field(default=60.0, ge=0)
+
     workers: int = Field(default=16, ge=1, le=256)
     resync_seconds: float = Field(default=300.0, ge=1)
     discovery_seconds: float = Field(default=15.0, ge=0.1)

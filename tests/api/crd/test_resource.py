@@ -37,7 +37,7 @@ def test_defaults_are_stored(smallest: Mapping[str, Any]) -> None:
         "drain": {"timeoutSeconds": 600},
         "podDisruptionBudget": {"enabled": True},
         "service": {"type": "ClusterIP"},
-        "rollout": {"strategy": "Surge"},
+        "rollout": {"onFailure": "RollBack"},
         "monitoring": {"enabled": True},
     }
 

@@ -1,18 +1,18 @@
 """The serving layer's settings."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from sirocco_serving.config import Settings as ServingSettings
-from tests.unit.children.rendering import a_model, children, template
+from tests.unit.children.rendering import a_model, children, pod, volumes
 from tests.unit.serving_json import DEFAULTS
 
 pytestmark = pytest.mark.unit
 
 
-SERVING_CONFIG = "inference.sirocco.dev/serving-config"
 # Each field of the resource, and what it changes in the settings.
 FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "engine.generation.temperature": (
@@ -109,14 +109,21 @@ def test_the_defaults_are_the_serving_layers_own() -> None:
 
 @pytest.mark.parametrize(("spec", "_"), FIELDS.values(), ids=FIELDS.keys())
 def test_a_changed_setting_rolls_the_pods(spec: dict[str, Any], _: object) -> None:
-    assert _annotation(**spec) != _annotation()
+    assert _mounted(**spec) != _mounted()
 
 
 def test_another_secret_of_keys_is_no_changed_setting() -> None:
     first, second = ({"access": {"keysSecretName": name}} for name in ("first", "second"))
-    assert _annotation(**first) == _annotation(**second)
+    assert _mounted(**first) == _mounted(**second)
 
 
-def _annotation(**spec: Any) -> str:
-    value: str = template(**spec)["metadata"]["annotations"][SERVING_CONFIG]
-    return value
+def test_the_settings_that_pods_mount_never_change() -> None:
+    config_map = children(a_model())["ConfigMap"]
+    assert config_map["metadata"]["name"] == _mounted()
+    assert re.fullmatch(r"mistral-serving-[0-9a-f]{10}", _mounted())
+    assert config_map["immutable"] is True
+
+
+def _mounted(**spec: Any) -> str:
+    name: str = volumes(pod(**spec))["serving"]["configMap"]["name"]
+    return name

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sirocco_operator.children.deployment import build_deployment
 from sirocco_operator.children.labels import labels, selector
 from tests.unit.children.rendering import a_model, children
 
@@ -42,6 +43,16 @@ def test_a_rollout_in_place_frees_a_pods_gpus_first() -> None:
     }
 
 
+def test_without_a_strategy_an_old_pod_ends_first_where_no_gpu_is_free() -> None:
+    model = a_model()
+    surge, in_place = (
+        build_deployment(model, {}, in_place=each)["spec"]["strategy"]["rollingUpdate"]
+        for each in (False, True)
+    )
+    assert surge == {"maxSurge": 1, "maxUnavailable": 0}
+    assert in_place == {"maxSurge": 0, "maxUnavailable": 1}
+
+
 def test_a_rollout_is_given_up_ten_minutes_after_the_startup_budget() -> None:
     assert _spec()["progressDeadlineSeconds"] == 1800 + 600
 
@@ -53,4 +64,5 @@ def test_few_old_revisions_are_kept() -> None:
 def test_it_selects_the_pods_that_it_makes() -> None:
     spec = _spec(podLabels={"team": "search"})
     assert spec["selector"]["matchLabels"] == selector("mistral")
-    assert spec["template"]["metadata"]["labels"] == {"team": "search", **labels("mistral")}
+    wanted = {"team": "search", **labels("mistral")}.items()
+    assert spec["template"]["metadata"]["labels"].items() >= wanted

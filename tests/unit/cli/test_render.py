@@ -99,7 +99,7 @@ def test_all_documents_of_all_files_are_printed(
 
 def test_standard_input_is_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(MISTRAL))
-    assert _rendered(capsys, "-f", "-")[0]["metadata"]["name"] == "mistral-serving"
+    assert _rendered(capsys, "-f", "-")[0]["metadata"]["name"].startswith("mistral-serving-")
 
 
 def test_objects_of_other_kinds_are_passed_over(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

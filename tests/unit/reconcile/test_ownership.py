@@ -9,6 +9,7 @@ from sirocco_operator.reconcile.ownership import (
     as_applied,
     foreign,
     is_orphan,
+    owned_part,
     ownership,
     without_updates,
 )
@@ -180,3 +181,32 @@ def test_any_other_object_is_no_orphan(metadata: dict[str, Any]) -> None:
 
 def test_an_orphan_of_another_model_is_not_this_ones() -> None:
     assert not is_orphan(orphan(), "us", "llama")
+
+
+def test_the_owned_part_of_an_object_is_what_its_manager_wrote() -> None:
+    live = {
+        "containers": [
+            {"name": "vllm", "image": "a", "ports": [{"containerPort": 8000, "protocol": "TCP"}]},
+            {"name": "sidecar", "image": "b"},
+        ],
+        "tolerations": [{"key": "spot"}],
+        "volumes": [{"name": "cache", "emptyDir": {}}],
+        "schedulerName": "default-scheduler",
+    }
+    port = 'k:{"containerPort":8000,"protocol":"TCP"}'
+    fields = {
+        "f:containers": {
+            'k:{"name":"vllm"}': {
+                ".": {},
+                "f:name": {},
+                "f:ports": {".": {}, port: {".": {}, "f:containerPort": {}}},
+            }
+        },
+        "f:tolerations": {},
+        "f:volumes": {".": {}, 'k:{"name":"cache"}': {".": {}, "f:name": {}, "f:emptyDir": {}}},
+    }
+    assert owned_part(live, fields) == {
+        "containers": [{"name": "vllm", "ports": [{"containerPort": 8000}]}],
+        "tolerations": [{"key": "spot"}],
+        "volumes": [{"name": "cache", "emptyDir": {}}],
+    }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.children.labels import REVISION_LABEL
 from sirocco_operator.children.pod.template import pod_template
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.compute import compute
@@ -28,7 +29,7 @@ def pod(
     """A pod of that model on a node, its containers not started."""
     template = pod_template(of, Settings())
     name = f"{of.metadata.name}-{revision}-{suffix}"
-    labels = {**template["metadata"]["labels"], "pod-template-hash": revision}
+    labels = {**template["metadata"]["labels"], REVISION_LABEL: revision}
     conditions = [
         {"type": "PodScheduled", "status": "True"},
         {"type": "Ready", "status": "False", "reason": "ContainersNotReady"},
@@ -198,7 +199,7 @@ def deployment(
     *,
     seen: bool = True,
 ) -> dict[str, Any]:
-    """The Deployment, whose newest ReplicaSet is of that revision; `failure`: why it cannot make pods."""
+    """The Deployment, which has that revision; `failure`: why it cannot make pods."""
     timed_out = "timed out" in progressing
     conditions = [
         {
@@ -214,6 +215,7 @@ def deployment(
         )
     return {
         "metadata": {"name": "mistral", "generation": 2},
+        "spec": {"template": {"metadata": {"labels": {REVISION_LABEL: revision}}}},
         "status": {"observedGeneration": 2 if seen else 1, "replicas": 1, "conditions": conditions},
     }
 

@@ -107,6 +107,7 @@ CASES: Final[Mapping[Reason, Case]] = {
     Reason.INSUFFICIENT_GPU: _unscheduled(SHORT_OF_GPUS, gpus=0),
     Reason.WAITING_FOR_GPU: _unscheduled(SHORT_OF_GPUS, gpus=1),
     Reason.UNSCHEDULABLE: _unscheduled("0/1 nodes are available: 1 Insufficient cpu.", gpus=1),
+    Reason.ROLLED_BACK: _case(cluster.ready(MODEL), taken_back="EngineCrashed: exit code 1"),
     Reason.ROLLING_OUT: _case(_old(), _pod()),
     Reason.DOWNLOADING: _case(cluster.running(_pod(), "download")),
     Reason.EVICTED: _case(cluster.evicted(MODEL, "The node was low on memory."), _pod()),
@@ -115,6 +116,7 @@ CASES: Final[Mapping[Reason, Case]] = {
         cluster.waiting(_pod(), "vllm", "ContainerCreating"), "Pulling", 'Pulling image "x"'
     ),
     Reason.STARTING: _case(_pod()),
+    Reason.UPDATE_PENDING: _case(cluster.ready(MODEL), update_pending="it is number 1 of 1 in the queue"),
     Reason.READY: _case(cluster.ready(MODEL)),
 }
 
@@ -160,6 +162,7 @@ SAID: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.WAITING_FOR_GPU: (ON_THE_WAY, FAILED),
     Reason.UNSCHEDULABLE: (ON_THE_WAY, FAILED),
     Reason.PROGRESS_DEADLINE_EXCEEDED: (FAILED, FAILED),
+    Reason.ROLLED_BACK: (FAILED, FAILED),
     Reason.ROLLING_OUT: (ON_THE_WAY, FAILED),
     # A download ends itself when no byte comes, and the startup probe an engine that loads for too long.
     Reason.DOWNLOADING: (ON_THE_WAY, ON_THE_WAY),
@@ -167,6 +170,7 @@ SAID: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.EVICTED: (ON_THE_WAY, FAILED),
     Reason.PULLING_IMAGE: (ON_THE_WAY, FAILED),
     Reason.STARTING: (ON_THE_WAY, FAILED),
+    Reason.UPDATE_PENDING: (CURRENT, CURRENT),
     Reason.READY: (CURRENT, CURRENT),
 }
 

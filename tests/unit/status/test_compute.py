@@ -161,7 +161,8 @@ def test_a_model_that_stops_is_not_ready_until_its_pods_are_gone() -> None:
 
 def test_an_autoscaled_model_is_ready_with_its_least_replicas_whatever_the_others_wait_for() -> None:
     model = cluster.model({"autoscaling": {"minReplicas": 1, "maxReplicas": 4}})
-    deployment = {**cluster.deployment(), "spec": {"replicas": 2}}
+    deployment = cluster.deployment()
+    deployment["spec"]["replicas"] = 2
     short = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
     pods = [cluster.ready(model, "a"), cluster.unscheduled(model, short, "b")]
     observed = Observed(deployment, pods, nodes=[cluster.node("a", 1)])

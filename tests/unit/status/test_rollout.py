@@ -82,6 +82,27 @@ def test_one_more_replica_without_a_gpu_is_no_rollout() -> None:
     assert cluster.reason_and_message(model, *pods, nodes=[cluster.node("a", 1)])[0] == "WaitingForGPU"
 
 
+def test_a_rollout_that_goes_on_in_place_by_itself_says_so() -> None:
+    model = cluster.model({"replicas": 2})
+    pods = [cluster.ready(model, "a", cluster.OLD), cluster.unscheduled(model, SHORT_OF_GPUS)]
+
+    reason, message = cluster.reason_and_message(model, *pods, nodes=[cluster.node("a", 1)])
+
+    assert reason == "RolloutNeedsGPU"
+    assert "within a minute, an old pod ends first" in message
+
+
+def test_a_rollout_that_goes_on_in_place_waits_like_any_pod() -> None:
+    model = cluster.model({"replicas": 2})
+    pods = [cluster.ready(model, "a", cluster.OLD), cluster.unscheduled(model, SHORT_OF_GPUS)]
+    deployment = cluster.deployment()
+    deployment["spec"]["strategy"] = {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+
+    reported = cluster.reason_and_message(model, *pods, nodes=[cluster.node("a", 1)], deployment=deployment)
+
+    assert reported[0] == "WaitingForGPU"
+
+
 def test_a_rollout_tells_how_far_it_is() -> None:
     model = cluster.model({"replicas": 2})
     pods = [
@@ -134,3 +155,14 @@ def test_without_the_deployment_the_newest_pods_are_the_wanted_ones() -> None:
     old["metadata"]["creationTimestamp"] = "2026-11-23T10:00:00Z"
 
     assert cluster.reason_and_message(model, old, cluster.pod(model), deployment=None)[0] == "RollingOut"
+
+
+def test_a_change_that_was_taken_back_is_told_with_its_cause_and_the_way_to_try_again() -> None:
+    model = cluster.model()
+    cause = "EngineCrashed: exit code 1"
+
+    reason, message = cluster.reason_and_message(model, cluster.ready(model), taken_back=cause)
+
+    assert reason == "RolledBack"
+    assert message.startswith(f"the last change was taken back, its pods could not start ({cause}): ")
+    assert "inference.sirocco.dev/retry=N" in message

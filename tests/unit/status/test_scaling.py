@@ -62,7 +62,8 @@ def status(
     """The status of a model with so many serving pods."""
     model = cluster.model(spec)
     pods = [cluster.ready(model, str(number)) for number in range(serving)]
-    deployment = {**cluster.deployment(), "spec": {"replicas": 3}}
+    deployment = cluster.deployment()
+    deployment["spec"]["replicas"] = 3
     return compute(
         model, Observed(deployment, pods, scaling=Scaling(autoscaler, provider)), previous or {}, now
     )

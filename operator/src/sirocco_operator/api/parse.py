@@ -25,7 +25,9 @@ def parse(raw: Mapping[str, Any]) -> InferenceModel:
     metadata = raw.get("metadata")
     read = {
         "metadata": {
-            key: metadata[key] for key in ("name", "namespace", "uid", "generation") if key in metadata
+            key: metadata[key]
+            for key in ("name", "namespace", "uid", "generation", "annotations")
+            if key in metadata
         }
         if isinstance(metadata, Mapping)
         else {},

@@ -24,6 +24,8 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 KIND: Final = "InferenceModel"
 PLURAL: Final = "inferencemodels"
 SINGULAR: Final = "inferencemodel"
+# Any value that it has not had before makes the operator try a revision again that failed.
+RETRY_ANNOTATION: Final = f"{GROUP}/retry"
 SHORT_NAMES: Final = ("imodel",)
 CATEGORIES: Final = ("all",)
 
@@ -143,13 +145,26 @@ class Model(ApiModel):
     )
 
 
+class OnFailure(StrEnum):
+    """RollBack restores the pods that served before; Hold leaves the new ones to be looked at."""
+
+    ROLL_BACK = "RollBack"
+    HOLD = "Hold"
+
+
 class Rollout(ApiModel):
     """How a change reaches running pods."""
 
-    strategy: RolloutStrategy = Field(
-        default=RolloutStrategy.SURGE,
+    strategy: RolloutStrategy | None = Field(
+        default=None,
         description="Surge needs free GPUs for one more pod; InPlace needs none, "
-        "and has one replica fewer meanwhile.",
+        "and has one replica fewer meanwhile. Default: Surge; with two replicas or more, a rollout whose new "
+        "pod finds no free GPU for a minute goes on in place.",
+    )
+    on_failure: OnFailure = Field(
+        default=OnFailure.ROLL_BACK,
+        description="After three failed starts of the engine, or one that used up its time: RollBack "
+        "restores the pods that served before; Hold keeps the new ones beside old ones that still serve.",
     )
 
 
@@ -271,6 +286,12 @@ class ObjectMeta(ApiModel):
     namespace: str
     uid: str = ""
     generation: int = 0
+    annotations: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def retry(self) -> str:
+        """The mark of the newest try: with another one, what failed before is tried again."""
+        return self.annotations.get(RETRY_ANNOTATION, "")
 
 
 class InferenceModel(ApiModel):

@@ -1,14 +1,13 @@
 """The Deployment that runs a model's pods."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel, RolloutStrategy
 from sirocco_operator.children.labels import selector
 from sirocco_operator.children.manifest import manifest
-from sirocco_operator.children.pod.template import pod_template
 from sirocco_operator.children.times import progress_deadline
 from sirocco_operator.kube.kinds import DEPLOYMENT
-from sirocco_operator.settings import Settings
 
 # Enough to roll back to; each revision is an object in lists and watches.
 _REVISION_HISTORY: Final = 3
@@ -21,11 +20,16 @@ _ROLLING_UPDATE: Final = {
 }
 
 
-def build_deployment(model: InferenceModel, settings: Settings) -> dict[str, Any]:
+def build_deployment(
+    model: InferenceModel, template: Mapping[str, Any], *, in_place: bool = False
+) -> dict[str, Any]:
     """A Deployment that replaces one pod at a time, with a deadline beyond the longest startup.
+
+    Without a strategy in the spec, `in_place` says whether an old pod ends first.
 
     With autoscaling, the count is only the start of a new Deployment; `handover` decides for an existing one.
     """
+    without = RolloutStrategy.IN_PLACE if in_place else RolloutStrategy.SURGE
     return {
         **manifest(DEPLOYMENT, model),
         "spec": {
@@ -38,9 +42,9 @@ def build_deployment(model: InferenceModel, settings: Settings) -> dict[str, Any
             "selector": {"matchLabels": selector(model.metadata.name)},
             "strategy": {
                 "type": "RollingUpdate",
-                "rollingUpdate": dict(_ROLLING_UPDATE[model.spec.rollout.strategy]),
+                "rollingUpdate": dict(_ROLLING_UPDATE[model.spec.rollout.strategy or without]),
             },
-            "template": pod_template(model, settings),
+            "template": template,
         },
     }
 

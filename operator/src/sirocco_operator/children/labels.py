@@ -3,6 +3,8 @@
 from typing import Final
 
 MODEL_LABEL: Final = "inference.sirocco.dev/model"
+# The hash of the template that a pod is made from.
+REVISION_LABEL: Final = "inference.sirocco.dev/revision"
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "sirocco-operator"
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
@@ -12,6 +14,15 @@ FILE_NAME: Final = "serving.json"
 KEYS_PATH: Final = "/etc/sirocco-keys"
 INTERNAL_PATH: Final = "/etc/sirocco-internal"
 INTERNAL_KEY: Final = "key"
+
+
+@dataclass(frozen=True)
+class SettingsFile:
+    """A ConfigMap with the settings: its name, its data, and whether they can change."""
+
+    name: str
+    data: Mapping[str, str]
+    immutable: bool = True
 
 
 def has_keys(model: InferenceModel) -> bool:
@@ -38,12 +49,19 @@ def serving_json(model: InferenceModel) -> str:
     return json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def fingerprint(model: InferenceModel) -> str:
-    """A hash of the settings; in the pod template it makes a change of settings replace the pods.
+def settings_file(model: InferenceModel) -> SettingsFile:
+    """The settings under a name that changes with them, so that a change of settings replaces the pods.
 
-    It leaves out the keys in their Secret, which the serving layer reloads by itself.
+    The keys in their Secret are not among them: the serving layer reloads these by itself.
     """
-    return hashlib.sha256(serving_json(model).encode()).hexdigest()[:16]
+    text = serving_json(model)
+    name = f"{mutable_settings_name(model)}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+    return SettingsFile(name, {FILE_NAME: text})
+
+
+def mutable_settings_name(model: InferenceModel) -> str:
+    """The name under which release 0.1.0 kept the settings, whatever they were."""
+    return f"{model.metadata.name}-serving"
 
 
 def _access(model: InferenceModel) -> dict[str, Any]:

@@ -162,7 +162,7 @@ class Connection:
             method,
             URL(url, encoded=True),
             headers={"Content-Type": content_type, **await self._authorization()},
-            data=None if body is None else orjson.dumps(body),
+            data=None if body is None else _as_go_writes(body),
             timeout=aiohttp.ClientTimeout(total=seconds, sock_read=silence),
             server_hostname=self._api.configuration.tls_server_name,
         )
@@ -186,6 +186,17 @@ def current_namespace() -> str:
 
 def _in_cluster() -> bool:
     return not os.environ.get("KUBECONFIG") and (_SERVICE_ACCOUNT / "token").exists()
+
+
+def _as_go_writes(body: Body) -> bytes:
+    """The JSON that the API server would write itself.
+
+    It keeps the data of a ControllerRevision as text, writes it anew at each change, and refuses another one.
+    """
+    text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    for character in (b"<", b">", b"&"):
+        text = text.replace(character, b"\\u%04x" % ord(character))
+    return text
 
 
 def _proxy_of(server: str) -> str | None:

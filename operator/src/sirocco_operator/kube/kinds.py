@@ -38,6 +38,7 @@ class Kind:
 MODEL: Final = Kind(v1alpha1.API_VERSION, v1alpha1.KIND, v1alpha1.PLURAL)
 API_SERVICE: Final = Kind("apiregistration.k8s.io/v1", "APIService", "apiservices")
 CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
+CONTROLLER_REVISION: Final = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
 DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
 EVENT: Final = Kind("v1", "Event", "events")
 # The same objects as of EVENT, in the API that they are written by today.
@@ -61,6 +62,7 @@ SUBJECT_ACCESS_REVIEW: Final = Kind("authorization.k8s.io/v1", "SubjectAccessRev
 # In the order of writing: what pods need comes before the Deployment.
 CHILD_KINDS: Final = (
     CONFIG_MAP,
+    CONTROLLER_REVISION,
     SERVICE_ACCOUNT,
     SERVICE,
     DEPLOYMENT,

@@ -122,6 +122,24 @@ def element(items: Sequence[Any], keys: Mapping[str, Any]) -> Any | None:
     )
 
 
+def owned_part(live: Any, fields: Mapping[str, Any]) -> Any:
+    """What of `live` these fields (FieldsV1) cover, in the order that it has."""
+    below = {key: value for key, value in fields.items() if key != "."}
+    if not below:
+        return live
+    if isinstance(live, Mapping):
+        named = {key.removeprefix("f:"): value for key, value in below.items()}
+        return {name: owned_part(value, named[name]) for name, value in live.items() if name in named}
+    elements = [(json.loads(key.partition(":")[2]), value) for key, value in below.items()]
+    return [
+        owned_part(item, value)
+        for item in live
+        for identity, value in elements
+        if item == identity
+        or (isinstance(identity, Mapping) and all(item.get(key) == value for key, value in identity.items()))
+    ]
+
+
 def _entries(live: Manifest) -> list[Mapping[str, Any]]:
     return list(live["metadata"].get("managedFields") or ())
 

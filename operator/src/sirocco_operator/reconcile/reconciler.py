@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -12,6 +12,7 @@ from typing import Any, Final
 from sirocco_operator.api.parse import InvalidResource, parse
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.build import build_children
+from sirocco_operator.children.revision import Update
 from sirocco_operator.children.times import startup_budget
 from sirocco_operator.controller.leader import Fenced
 from sirocco_operator.controller.store import (
@@ -36,14 +37,18 @@ from sirocco_operator.kube.kinds import (
 )
 from sirocco_operator.reconcile.apply import Applier, Written
 from sirocco_operator.reconcile.claims import Claims
+from sirocco_operator.reconcile.convergence import Converged, Convergence, Request
 from sirocco_operator.reconcile.handover import hand_over
 from sirocco_operator.reconcile.internal_secret import InternalSecrets
 from sirocco_operator.reconcile.master_secret import MasterSecret
 from sirocco_operator.reconcile.metrics_providers import MetricsProviders
 from sirocco_operator.reconcile.refusal import Refused, Unserved
+from sirocco_operator.reconcile.revisions import Revisions, Starts
 from sirocco_operator.reconcile.scaling import ScalingReader
 from sirocco_operator.reconcile.setbacks import Setbacks
+from sirocco_operator.reconcile.surge import SurgeWaits
 from sirocco_operator.reconcile.surroundings import SurroundingsReader
+from sirocco_operator.reconcile.update_queue import UpdateQueue, standing_of
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.compute import compute, invalid
 from sirocco_operator.status.failure import compute_failure
@@ -71,32 +76,6 @@ def utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@dataclass(frozen=True)
-class _Request:
-    """What the children of a model are built from."""
-
-    uid: str
-    generation: int
-    available: frozenset[Kind]
-    witness: Manifest | None
-
-
-@dataclass(frozen=True)
-class _Convergence:
-    """What became of the children: whether one was created, and in how many seconds to look again."""
-
-    created: bool = False
-    again_after: float | None = None
-
-
-@dataclass(frozen=True)
-class _Converged:
-    """The children were as wanted for this request, with this content."""
-
-    request: _Request
-    contents: Mapping[Identity, int]
-
-
 class Reconciler:
     """Makes the cluster what the models ask for."""
 
@@ -111,6 +90,7 @@ class Reconciler:
         providers: MetricsProviders,
         report: ModelReport,
         report_reason: ReasonReport,
+        enqueue: Callable[[Key], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kube = kube
@@ -121,12 +101,16 @@ class Reconciler:
         self._surroundings = surroundings
         self._report = report
         self._report_reason = report_reason
+        self._revisions = Revisions(store, settings)
+        self._surges = SurgeWaits(settings.surge_seconds)
+        at_once = settings.model_updates_at_once if settings.model_updates == "Queue" else 0
+        self._updates = UpdateQueue(at_once, store.primary_keys, enqueue)
         self._applier = Applier(kube, store.remove)
         self._scaling = ScalingReader(kube, settings, available, providers)
         self._internal_secrets = InternalSecrets(
             self._applier, store, MasterSecret(kube, settings.namespace).get, settings.resync_seconds
         )
-        self._converged: dict[Key, _Converged] = {}
+        self._converged: dict[Key, Converged] = {}
         self._clock = clock
         self._setbacks = Setbacks(clock)
 
@@ -140,6 +124,7 @@ class Reconciler:
         try:
             if not await self._claims.hold(key.namespace):
                 self._forget(key)
+                self._updates.tell_unknown(key)
                 return Done()
             return await self._pass(key, raw, began)
         except ApiError as error:
@@ -163,10 +148,13 @@ class Reconciler:
         self._applier.forget(key)
         self._converged.pop(key, None)
         self._setbacks.forget(key)
+        self._updates.forget(key)
+        self._surges.forget(key)
         self._report(key, None)
 
     async def _tell(self, key: Key, raw: Manifest, began: float, message: str) -> float:
         """Tell of a pass that failed, once failures last; the least seconds to wait then."""
+        self._updates.tell_unknown(key)
         setback = self._setbacks.add(key, raw["metadata"]["generation"], began)
         if setback.lasting < TOLD_SECONDS:
             return 0
@@ -184,20 +172,23 @@ class Reconciler:
         try:
             model = parse(raw)
         except InvalidResource as error:
+            self._updates.tell_unknown(key)
             pods = self._store.pods(key)
             status = invalid(raw["metadata"], str(error), pods, previous, utc_now())
             self._report(key, figures(status, Observed(pods=pods)))
             return Done(0 if await self._write_status(key, raw, previous, status) else None)
         keys_after = children_after = None
+        taken_back, update = "", Update.NONE
         try:
             # Before the children: pods that mount it wait for it.
             secret = await self._internal_secrets.ensure(key, model)
             keys_after = secret.again_after
-            convergence = await self._converge(key, model, secret.witness)
+            convergence = await self._converge(key, model, secret.witness, previous)
             if convergence.created and not previous.get("conditions"):
                 # Events of what was just made are on their way: the first status then tells of them, too.
                 return Done(FIRST_STATUS_SECONDS)
             children_after = convergence.again_after
+            taken_back, update = convergence.taken_back, convergence.update
             refusals: Sequence[Refusal] = ()
         except Refused as refused:
             refusals = await self._with_conflicts(key, model, refused.refusal)
@@ -213,12 +204,15 @@ class Reconciler:
             claims=around.claims,
             downloads=around.downloads or {},
             refusals=refusals,
+            taken_back=taken_back,
+            update_pending=self._updates.place(key) if update is Update.PENDING else "",
             scaling=await self._scaling.read(
                 model, self._child(key, model.metadata.uid, HORIZONTAL_POD_AUTOSCALER)
             ),
         )
         now = utc_now()
         status = compute(model, observed, previous, now)
+        self._updates.tell(key, standing_of(update, ready="lastProgressTime" not in status))
         self._report(key, figures(status, observed))
         overtaken = await self._write_status(key, raw, previous, status)
         refused_after = None
@@ -234,26 +228,43 @@ class Reconciler:
             refused_after,
             self._scaling.again_after(status),
             seconds_until_stalled(status, now, startup_budget(model)),
+            self._surges.note(key, status["reason"]),
         ]
         return Done(min((each for each in again if each is not None), default=None))
 
-    async def _converge(self, key: Key, model: InferenceModel, witness: Manifest | None) -> _Convergence:
+    async def _converge(
+        self, key: Key, model: InferenceModel, witness: Manifest | None, status: Mapping[str, Any]
+    ) -> Convergence:
         """Bring the children to what is wanted, `witness` last; raises Refused.
 
         Children are written in the order in which they need each other: after a refusal nothing more is.
         """
         uid = model.metadata.uid
-        request = _Request(uid, model.metadata.generation, self._available(), witness)
+        pods, deployment = self._store.pods(key), self._child(key, uid, DEPLOYMENT)
+        request = Request(
+            uid,
+            model.metadata.generation,
+            self._available(),
+            witness,
+            model.metadata.retry,
+            Starts.of(pods),
+            self._updates.allows(key),
+            self._surges.in_place(key, model, deployment, pods),
+        )
         known = self._store.children(key, uid)
         before = self._converged.pop(key, None)
         verified = before.contents if before is not None and before.request == request else None
-        if verified == known:
-            self._converged[key] = _Converged(request, known)
-            return _Convergence()
+        if before is not None and verified == known:
+            self._converged[key] = before
+            return Convergence(taken_back=before.taken_back, update=before.update)
+        rollout = self._revisions.rollout(
+            model, known, deployment, pods, status, may_update=request.may_update
+        )
+        rollout = replace(rollout, in_place=request.in_place)
         wanted = {
             identity(manifest): manifest
             for manifest in (
-                *build_children(model, self._settings, request.available),
+                *build_children(model, self._settings, request.available, rollout),
                 *([witness] if witness is not None else []),
             )
         }
@@ -286,8 +297,8 @@ class Reconciler:
             log.info("%s: created %s", key, ", ".join(created))
         await self._prune([which for which in unwanted if which.kind not in _AUTOSCALERS], uid)
         if again_after is None:
-            self._converged[key] = _Converged(request, contents)
-        return _Convergence(bool(created), again_after)
+            self._converged[key] = Converged(request, contents, rollout.taken_back, rollout.update)
+        return Convergence(bool(created), again_after, rollout.taken_back, rollout.update)
 
     async def _with_conflicts(self, key: Key, model: InferenceModel, first: Refusal) -> list[Refusal]:
         """The refusal, and all other objects that have the names of children, to be dealt with at one go."""

@@ -37,6 +37,14 @@ def ready(state: ModelState) -> Mapping[str, str] | None:
     return {"serving": state.serving_share}
 
 
+def update_pending(state: ModelState) -> Mapping[str, str] | None:
+    """Detects a model that is as its spec asks, and whose pods a newer operator makes otherwise."""
+    found = ready(state)
+    if found is None or not state.observed.update_pending:
+        return None
+    return {**found, "pending": state.observed.update_pending}
+
+
 def starting(state: ModelState) -> Mapping[str, str] | None:
     """Detects every other model: its pods are not created or not started yet."""
     created = min(len(state.current_pods), state.wanted_replicas)
@@ -50,6 +58,9 @@ STOPPED_DETECTORS = (
 WORKING_DETECTORS = (
     Detector(Reason.LOADING, loading, "the engine loads {model}, {serving}"),
     Detector(Reason.PULLING_IMAGE, pulling, "the node pulls {quote}"),
+    Detector(
+        Reason.UPDATE_PENDING, update_pending, "{serving}, the operator's update of them waits: {pending}"
+    ),
     Detector(Reason.READY, ready, "{serving}"),
     Detector(Reason.STARTING, starting, "{created} of {wanted} pods are created"),
 )

@@ -1,15 +1,11 @@
 """A model with its observed objects, as detectors query it: which pods count, which revision is current."""
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.status import pods
 from sirocco_operator.status.observed import Manifest, Observed
-
-# The Deployment controller quotes the newest ReplicaSet in every message of its Progressing condition.
-QUOTED_NAME = re.compile(r'"([^"]+)"')
 
 
 @dataclass(frozen=True)
@@ -43,16 +39,9 @@ class ModelState:
 
     @cached_property
     def revision(self) -> str:
-        """The template hash of the newest ReplicaSet; empty when nothing names it."""
-        progressing = pods.condition(self.observed.deployment or {}, "Progressing")
-        quoted = QUOTED_NAME.search(str(progressing.get("message", "")))
-        if quoted:
-            return quoted.group(1).rpartition("-")[2]
-        newest = sorted(
-            self.live_pods,
-            key=lambda pod: (str(pod["metadata"].get("creationTimestamp", "")), pods.name(pod)),
-        )
-        return pods.revision(newest[-1]) if newest else ""
+        """The revision that the Deployment has; empty for one of release 0.1.0, whose pods have none."""
+        template = ((self.observed.deployment or {}).get("spec") or {}).get("template")
+        return pods.revision(template) if template else ""
 
     @cached_property
     def current_pods(self) -> tuple[Manifest, ...]:
@@ -85,7 +74,7 @@ class ModelState:
     @property
     def is_as_asked(self) -> bool:
         """Whether pods of the newest revision alone serve, as many as the spec asks for at least."""
-        if self.observed.refusals or not self.is_seen or self.is_rolling_out:
+        if self.observed.refusals or self.observed.taken_back or not self.is_seen or self.is_rolling_out:
             return False
         if not self.wanted_replicas:
             return all(pods.has_finished(pod) for pod in self.observed.pods)

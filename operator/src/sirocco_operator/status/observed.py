@@ -103,5 +103,9 @@ class Observed:
     # By pod name.
     downloads: Mapping[str, Download] = field(default_factory=dict)
     refusals: Sequence[Refusal] = ()
+    # Why the revision that the spec asks for was taken back; empty when it was not.
+    taken_back: str = ""
+    # When pods will be as this operator makes them, as a phrase; empty when they are.
+    update_pending: str = ""
     # None with a fixed replica count.
     scaling: Scaling | None = None

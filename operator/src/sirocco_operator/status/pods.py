@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sirocco_operator.children.labels import REVISION_LABEL
 from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
 from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.status.observed import Manifest
-
-REVISION_LABEL = "pod-template-hash"
 
 
 def name(pod: Manifest) -> str:
@@ -17,7 +16,7 @@ def name(pod: Manifest) -> str:
 
 
 def revision(pod: Manifest) -> str:
-    """The hash of the template that the pod was created from; empty without the label."""
+    """The revision of a pod, or of a pod template; empty for one of release 0.1.0, which has no label."""
     return str((pod["metadata"].get("labels") or {}).get(REVISION_LABEL, ""))
 
 
@@ -125,6 +124,12 @@ def memory_limit(pod: Manifest) -> str:
     """The engine's memory limit as written; empty when it has none."""
     limits = (_container(pod, ENGINE_CONTAINER).get("resources") or {}).get("limits") or {}
     return str(limits.get("memory", ""))
+
+
+def startup_budget(pod: Manifest) -> int:
+    """How many seconds the engine's startup probe allows it; 0 without a probe."""
+    probe = _container(pod, ENGINE_CONTAINER).get("startupProbe") or {}
+    return int(probe.get("failureThreshold") or 0) * int(probe.get("periodSeconds") or 0)
 
 
 def gpus_held(pod: Manifest, resource: str) -> int:

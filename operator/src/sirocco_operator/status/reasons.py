@@ -37,6 +37,7 @@ class Reason(StrEnum):
     MODEL_FILES_INVALID = "ModelFilesInvalid"
     ENGINE_SETTING_REFUSED = "EngineSettingRefused"
     ENGINE_CRASHED = "EngineCrashed"
+    ROLLED_BACK = "RolledBack"
     UPDATING = "Updating"
     REPLACING = "Replacing"
     ROLLOUT_NEEDS_GPU = "RolloutNeedsGPU"
@@ -50,6 +51,7 @@ class Reason(StrEnum):
     LOADING = "Loading"
     PULLING_IMAGE = "PullingImage"
     STARTING = "Starting"
+    UPDATE_PENDING = "UpdatePending"
     READY = "Ready"
 
 
@@ -223,6 +225,12 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.UPDATING: Meaning(
         Stage.WORKING, "Kubernetes has not acted on the last change of the model's Deployment yet."
     ),
+    Reason.ROLLED_BACK: Meaning(
+        Stage.FAILED,
+        "The pods of the last change could not start; the pods that served before are restored.",
+        "correct the spec; or, where the cause lies outside of it and is repaired, try again with "
+        "`kubectl annotate --overwrite imodel NAME inference.sirocco.dev/retry=N`, with another N each time",
+    ),
     Reason.REPLACING: Meaning(
         Stage.WORKING, "A new pod waits for the GPUs of one that finishes its requests and then goes."
     ),
@@ -261,5 +269,10 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.LOADING: Meaning(Stage.WORKING, "The engine loads the weights and warms up."),
     Reason.PULLING_IMAGE: Meaning(Stage.WORKING, "A node pulls an image."),
     Reason.STARTING: Meaning(Stage.WORKING, "Pods are being created and scheduled."),
+    Reason.UPDATE_PENDING: Meaning(
+        Stage.SETTLED,
+        "All wanted replicas serve, of the present spec; a newer operator makes their pods otherwise, and "
+        "replaces them one model at a time.",
+    ),
     Reason.READY: Meaning(Stage.SETTLED, "All wanted replicas serve, of the present spec."),
 }

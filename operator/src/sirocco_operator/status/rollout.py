@@ -19,6 +19,11 @@ def unseen(state: ModelState) -> Mapping[str, str] | None:
     return None if is_new or state.is_seen else {}
 
 
+def taken_back(state: ModelState) -> Mapping[str, str] | None:
+    """Detects that the revision that the spec asks for was taken back."""
+    return {"cause": state.observed.taken_back} if state.observed.taken_back else None
+
+
 def replacing(state: ModelState) -> Mapping[str, str] | None:
     """Detects a pod that waits for the GPUs of a terminating pod of this model."""
     resource = state.model.spec.gpu_resource
@@ -27,11 +32,25 @@ def replacing(state: ModelState) -> Mapping[str, str] | None:
     return None
 
 
+def is_in_place(state: ModelState) -> bool:
+    """Whether old pods of the Deployment end before new ones start."""
+    spec = (state.observed.deployment or {}).get("spec") or {}
+    surge = ((spec.get("strategy") or {}).get("rollingUpdate") or {}).get("maxSurge")
+    return state.model.spec.rollout.strategy is RolloutStrategy.IN_PLACE or surge == 0
+
+
 def needs_gpu(state: ModelState) -> Mapping[str, str] | None:
     """Detects a surge pod that finds no free GPU while old pods hold theirs."""
-    if not state.is_rolling_out or state.model.spec.rollout.strategy is not RolloutStrategy.SURGE:
+    if not state.is_rolling_out or is_in_place(state):
         return None
     return gpus_in_use(state) or gpus_short(state)
+
+
+def needs_gpu_for_now(state: ModelState) -> Mapping[str, str] | None:
+    """Detects the same where the rollout goes on in place by itself."""
+    if state.model.spec.rollout.strategy is not None or state.wanted_replicas < 2:
+        return None
+    return needs_gpu(state)
 
 
 def rolling_out(state: ModelState) -> Mapping[str, str] | None:
@@ -58,10 +77,20 @@ BLOCKED_DETECTORS = (
     ),
     Detector(
         Reason.ROLLOUT_NEEDS_GPU,
+        needs_gpu_for_now,
+        "the new revision's pod needs {wanted} {resource} on one node and none is free, old pods serve on",
+        "if none is free within a minute, an old pod ends first, the others serve; "
+        "rollout.strategy: Surge waits instead",
+    ),
+    Detector(
+        Reason.ROLLOUT_NEEDS_GPU,
         needs_gpu,
         "the new revision's pod needs {wanted} {resource} on one node and none is free, old pods serve on",
     ),
 )
 WORKING_DETECTORS = (
+    Detector(
+        Reason.ROLLED_BACK, taken_back, "the last change was taken back, its pods could not start ({cause})"
+    ),
     Detector(Reason.ROLLING_OUT, rolling_out, "{updated} of {wanted} replicas serve the new revision{step}"),
 )

@@ -1,5 +1,7 @@
 """Images, labels and annotations of the pods."""
 
+import re
+
 import pytest
 
 from sirocco_operator.children.labels import labels
@@ -27,12 +29,10 @@ def test_images_are_pulled_as_the_operators_settings_say() -> None:
 
 def test_the_users_labels_and_annotations_are_added() -> None:
     metadata = template(podLabels={"team": "search"}, podAnnotations={"note": "text"})["metadata"]
+    revision = metadata["labels"].pop("inference.sirocco.dev/revision")
     assert metadata["labels"] == {"team": "search", **labels("mistral")}
-    assert metadata["annotations"]["note"] == "text"
-
-
-def test_only_the_settings_fingerprint_is_annotated_by_us() -> None:
-    assert set(template()["metadata"]["annotations"]) == {"inference.sirocco.dev/serving-config"}
+    assert re.fullmatch("[0-9a-f]{10}", revision)
+    assert metadata["annotations"] == {"note": "text"}
 
 
 def test_the_engines_container_is_named_vllm() -> None:

@@ -33,10 +33,6 @@ def test_caches_and_temporary_files_live_as_long_as_the_pod() -> None:
     assert found["tmp"] == {"name": "tmp", "emptyDir": {}}
 
 
-def test_the_serving_settings_are_the_models() -> None:
-    assert volumes(pod())["serving"] == {"name": "serving", "configMap": {"name": "mistral-serving"}}
-
-
 def test_keys_are_mounted_as_folders_which_follow_their_secret() -> None:
     spec = {"access": {"keysSecretName": "team-keys"}}
     assert volumes(pod(**spec))["keys"] == {"name": "keys", "secret": {"secretName": "team-keys"}}

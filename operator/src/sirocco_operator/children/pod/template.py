@@ -14,12 +14,10 @@ from sirocco_operator.children.pod.scheduling import scheduling
 from sirocco_operator.children.pod.security import container_security_context, pod_security_context
 from sirocco_operator.children.pod.weights import Weights, weights
 from sirocco_operator.children.service_account import service_account_name
-from sirocco_operator.children.serving_config import fingerprint
 from sirocco_operator.children.times import termination_grace
 from sirocco_operator.settings import Settings
 
 ENGINE_CONTAINER: Final = "vllm"
-SERVING_CONFIG_ANNOTATION: Final = "inference.sirocco.dev/serving-config"
 
 
 def pod_template(model: InferenceModel, settings: Settings) -> dict[str, Any]:
@@ -53,7 +51,7 @@ def pod_template(model: InferenceModel, settings: Settings) -> dict[str, Any]:
     return {
         "metadata": {
             "labels": {**spec.pod_labels, **labels(model.metadata.name)},
-            "annotations": {**spec.pod_annotations, SERVING_CONFIG_ANNOTATION: fingerprint(model)},
+            "annotations": dict(spec.pod_annotations),
         },
         "spec": pod,
     }

@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
-from sirocco_operator.children.config_map import config_map_name
 from sirocco_operator.children.internal_secret import internal_secret_name
-from sirocco_operator.children.serving_config import INTERNAL_PATH, KEYS_PATH
+from sirocco_operator.children.serving_config import INTERNAL_PATH, KEYS_PATH, settings_file
 from sirocco_operator.kube.quantity import canonical
 
 SERVING_PATH: Final = "/etc/sirocco"
+SERVING_VOLUME: Final = "serving"
 
 _MEBIBYTE: Final = 1024**2
 # Shared memory of one engine process, and of several that exchange tensors through it.
@@ -45,8 +45,8 @@ def shm(model: InferenceModel) -> PodVolume:
 def serving(model: InferenceModel) -> PodVolume:
     """The settings of the serving layer."""
     return PodVolume(
-        {"name": "serving", "configMap": {"name": config_map_name(model)}},
-        {"name": "serving", "mountPath": SERVING_PATH, "readOnly": True},
+        {"name": SERVING_VOLUME, "configMap": {"name": settings_file(model).name}},
+        {"name": SERVING_VOLUME, "mountPath": SERVING_PATH, "readOnly": True},
     )
 
 
