@@ -254,7 +254,7 @@ def test_a_fixed_count_takes_over_again(client: Client, namespace: str, kubelet:
     wait_count(client, namespace, 3)
     wait_gone(client, "HorizontalPodAutoscaler", namespace)
     status = wait_status(client, namespace)
-    assert "desiredReplicas" not in status
+    assert status["desiredReplicas"] == 3
     assert count(client, namespace) == 3
 
 

@@ -125,4 +125,5 @@ def test_namespaced_operator_leaves_other_namespaces_alone(guarded: ControlPlane
     guarded.client.create(model("watched", "later"))
     wait_child(guarded.client, "Deployment", "watched", "later")
     assert guarded.client.objects("Deployment", "other") == []
-    assert "status" not in guarded.client.get("InferenceModel", "other", "ours")
+    untouched = {"observedGeneration": -1}
+    assert guarded.client.get("InferenceModel", "other", "ours")["status"] == untouched

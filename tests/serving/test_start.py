@@ -12,10 +12,10 @@ SERVING = "sirocco/serving-cpu:dev"
 
 
 def test_a_wrong_settings_file_ends_the_start_with_the_field(model: Path, tmp_path: Path) -> None:
-    with start(SERVING, model, tmp_path, '{"drain": {"settle": 6}}') as container:
+    with start(SERVING, model, tmp_path, '{"drain": {"settle_seconds": -1}}') as container:
         assert container.wait_until_ended(120) == 1
         last = container.logs().strip().splitlines()[-1]
-    assert "sirocco serving: config: /etc/sirocco/serving.json is not valid: drain.settle" in last
+    assert "sirocco serving: config: /etc/sirocco/serving.json is not valid: drain.settle_seconds" in last
 
 
 def test_an_engines_death_leaves_its_cause_as_the_termination_message(model: Path, tmp_path: Path) -> None:

@@ -20,11 +20,24 @@ class Clock:
 
 
 def test_delays_grow_from_seconds_to_minutes() -> None:
-    setbacks = Setbacks()
-    delays = [setbacks.add(KEY, 1, 0).delay for _ in range(12)]
+    clock = Clock()
+    setbacks = Setbacks(clock)
+    delays = []
+    for _ in range(12):
+        delays.append(setbacks.add(KEY, 1, 0).delay)
+        clock.now += delays[-1]
     assert 5 <= delays[0] <= 10
     assert 150 <= delays[-1] <= BACKOFF.longest == 300
     assert all(later > earlier * 0.5 for earlier, later in pairwise(delays))
+
+
+def test_passes_before_the_next_one_is_due_leave_it_where_it_is() -> None:
+    clock = Clock()
+    setbacks = Setbacks(clock)
+    first = setbacks.add(KEY, 1, began=100).delay
+    for _ in range(9):
+        clock.now += 0.1
+        assert setbacks.add(KEY, 1, began=100).delay == pytest.approx(first - (clock.now - 100))
 
 
 def test_they_last_since_the_first_of_the_passes_began() -> None:

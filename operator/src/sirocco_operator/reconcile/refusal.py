@@ -38,8 +38,10 @@ class Unserved(Exception):  # noqa: N818 -- an answer, not a fault of the progra
 def refused(error: ApiError, kind: Kind, wanted: Manifest) -> Exception:
     """The exception to raise: Refused, Unserved, Retry, or the error itself on an outage."""
     name = wanted["metadata"]["name"]
-    # 405: its definition is being deleted, which takes objects until it is gone, but no new ones.
-    if kind.optional and error.status in (404, 405):
+    # A definition that is being deleted takes no new objects: 405, or 403 that only its words tell from a
+    # quota's. At worst they make the operator leave an optional child out and try again.
+    going = error.status == 403 and "definition is terminating" in error.message
+    if kind.optional and (error.status in (404, 405) or going):
         return Unserved(f"{kind.kind} {name}: {error.message}")
     if error.status not in _REFUSALS:
         return error

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sirocco_operator.controller.backoff import Backoff
@@ -24,11 +24,12 @@ class Setback:
 class _Row:
     generation: int
     began: float
-    passes: int
+    delays: int = 0
+    due: float = float("-inf")
 
 
 class Setbacks:
-    """Counts, for each model, the passes in a row that did not reach what is wanted."""
+    """Follows, for each model, the passes in a row that did not reach what is wanted."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, backoff: Backoff = BACKOFF) -> None:
         self._clock = clock
@@ -36,12 +37,18 @@ class Setbacks:
         self._rows: dict[Key, _Row] = {}
 
     def add(self, key: Key, generation: int, began: float) -> Setback:
-        """Count a pass over this generation of a model that began at `began`, a time of the clock."""
-        before = self._rows.get(key)
-        if before is None or before.generation != generation:
-            before = _Row(generation, began, 0)
-        row = self._rows[key] = _Row(generation, before.began, before.passes + 1)
-        return Setback(self._clock() - row.began, self._backoff.delay(row.passes))
+        """Count a pass over this generation of a model that began at `began`, a time of the clock.
+
+        A pass before the next one is due, for an event, leaves that one where it is: events grow no delay.
+        """
+        now, row = self._clock(), self._rows.get(key)
+        if row is None or row.generation != generation:
+            row = _Row(generation, began)
+        if now >= row.due:
+            delays = row.delays + 1
+            row = replace(row, delays=delays, due=now + self._backoff.delay(delays))
+        self._rows[key] = row
+        return Setback(now - row.began, row.due - now)
 
     def forget(self, key: Key) -> None:
         """Take the setbacks of a model as over."""
