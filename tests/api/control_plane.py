@@ -157,6 +157,12 @@ class ControlPlane:
             kill_group(self._processes.pop("kube-controller-manager"))
             self._start_controller_manager()
 
+    def restart_etcd(self) -> None:
+        """Kill etcd and start it again with its data; returns when the API server is ready."""
+        kill_group(self._processes.pop("etcd"))
+        self._start_etcd()
+        self.wait_ready()
+
     def writes(self, offset: int, namespace: str = "") -> list[str]:
         """The operator's writes since an offset of the audit log: verb and URL.
 

@@ -7,16 +7,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 import yaml
 
 from tests.api.client import Client
-from tests.api.control_plane import ControlPlane
 from tests.api.processes import WITH_PARENT, free_ports, kill_group, last_lines
 from tests.waiting import eventually
 
@@ -41,6 +41,13 @@ def apply_rights(client: Client, documents: Iterable[Any]) -> None:
             client.apply(document)
 
 
+class ApiServer(Protocol):
+    """What leads a program to an API server."""
+
+    def kubeconfig(self, user: str = "operator") -> Path:
+        """A kubeconfig file."""
+
+
 class OperatorProcess:
     """`python -m sirocco_operator.app`, started again when it ends by itself, as the kubelet does.
 
@@ -48,7 +55,7 @@ class OperatorProcess:
     """
 
     def __init__(
-        self, cluster: ControlPlane, name: str = "operator-0", user: str = "operator", **settings: str
+        self, cluster: ApiServer, name: str = "operator-0", user: str = "operator", **settings: str
     ) -> None:
         """`user` is one of those that `cluster.kubeconfig` knows."""
         self.name = name
@@ -115,6 +122,12 @@ class OperatorProcess:
         self._kept = None
         if self._process is not None:
             kill_group(self._process)
+
+    def crash(self) -> None:
+        """SIGKILL; it is started again as the kubelet does."""
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def suspend(self) -> None:
         """Stop it from running without ending it, as a frozen machine does."""

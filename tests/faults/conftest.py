@@ -5,9 +5,16 @@ from pathlib import Path
 import pytest
 
 from tests.api.conftest import client, cluster, namespace, operator
+from tests.faults.record import record, rows
 from tests.serving.conftest import images, model
 
-__all__ = ["client", "cluster", "images", "model", "namespace", "operator"]
+__all__ = ["client", "cluster", "images", "model", "namespace", "operator", "record"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the rows of docs/reliability.md."""
+    for row in rows(terminalreporter.getreports("passed")):
+        terminalreporter.write_line(row)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
