@@ -16,6 +16,10 @@ MODEL: Final = "children"
 NOWHERE: Final = {"e2e.sirocco.dev/no-such-node": "true"}
 # All children, and no work for a node: none takes it.
 UNPLACED: Final = models.stand_in(MODEL, replicas=2, nodeSelector=NOWHERE)
+# The settings' name is made from the spec alone.
+SETTINGS: Final = settings_file(
+    parse({**UNPLACED, "metadata": {"name": MODEL, "namespace": "any", "uid": "any", "generation": 1}})
+)
 LABEL: Final = {"metadata": {"labels": {"app.kubernetes.io/component": "edited"}}}
 # Each child, and an edit that takes it away from what the operator wants.
 EDITS: Final[dict[str, dict[str, Any]]] = {
@@ -23,7 +27,7 @@ EDITS: Final[dict[str, dict[str, Any]]] = {
     f"service/{MODEL}": {"spec": {"selector": {"edited": "true"}}},
     f"serviceaccount/{MODEL}": LABEL,
     f"poddisruptionbudget/{MODEL}": {"spec": {"maxUnavailable": 0}},
-    f"configmap/{settings_file(parse(UNPLACED)).name}": LABEL,
+    f"configmap/{SETTINGS.name}": LABEL,
 }
 
 
