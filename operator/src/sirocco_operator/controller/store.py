@@ -183,6 +183,11 @@ class Store:
             if which.kind != self._pod_kind and (entry := self._entries[which]).controller == uid
         }
 
+    def child(self, key: Key, uid: str, kind: str) -> dict[str, Any] | None:
+        """The first child of this kind that the primary object with this uid controls; None without one."""
+        which = next((each for each in self.children(key, uid) if each.kind == kind), None)
+        return None if which is None else self.read(which)
+
     def size(self, key: Key) -> int:
         """How many children and pods a primary object has, those of its namesakes too."""
         return len(self._belongings.get(key, ()))

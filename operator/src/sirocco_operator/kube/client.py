@@ -95,6 +95,17 @@ class Kube:
                 return
             query["continue"] = metadata["continue"]
 
+    async def list_allowed(self, kind: Kind, namespace: str | None, fields: str = "") -> list[Manifest]:
+        """The objects of a kind, or those read so far where the operator has no right to list them."""
+        found: list[Manifest] = []
+        try:
+            async for chunk in self.list_chunks(kind, namespace, fields=fields):
+                found.extend(chunk.objects)
+        except ApiError as error:
+            if error.status != 403:
+                raise
+        return found
+
     async def watch(
         self, kind: Kind, namespace: str | None, version: int, labels: str = "", fields: str = ""
     ) -> AsyncGenerator[Sequence[bytes], None]:

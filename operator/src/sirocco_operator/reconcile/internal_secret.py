@@ -132,9 +132,7 @@ class InternalSecrets:
 
     def _is_mounted(self, key: Key, model: InferenceModel) -> bool:
         """Whether the model's pods have mounted it already."""
-        children = self._store.children(key, model.metadata.uid)
-        which = next((each for each in children if each.kind == DEPLOYMENT.full_name), None)
-        deployment = self._store.read(which) if which is not None else None
+        deployment = self._store.child(key, model.metadata.uid, DEPLOYMENT.full_name)
         if deployment is None:
             return False
         volumes = deployment["spec"]["template"]["spec"].get("volumes") or ()

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sirocco_operator.controller.store import Manifest
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.errors import ApiError
-from sirocco_operator.kube.kinds import EVENT, NODE, PERSISTENT_VOLUME_CLAIM, POD, Kind
+from sirocco_operator.kube.kinds import EVENT, NODE, PERSISTENT_VOLUME_CLAIM, POD
 from sirocco_operator.status import nodes
 from sirocco_operator.status.observed import Claim
 from sirocco_operator.status.spec_fields import claims_of
@@ -44,7 +44,7 @@ class PlacementReader:
         """All nodes; raises ApiError."""
         async with self._lock:
             if self._is_old(self._nodes):
-                self._nodes = _Reading(self._clock(), await self._list(NODE))
+                self._nodes = _Reading(self._clock(), await self._kube.list_allowed(NODE, None))
             return self._nodes.objects
 
     async def gpu_holders(self, all_nodes: Sequence[Manifest], pods: Iterable[Manifest]) -> list[Manifest]:
@@ -84,7 +84,9 @@ class PlacementReader:
         spec, phase = claim.get("spec") or {}, str((claim.get("status") or {}).get("phase", "Pending"))
         events: Sequence[Manifest] = ()
         if phase != "Bound":
-            events = await self._list(EVENT, namespace, f"involvedObject.uid={claim['metadata']['uid']}")
+            events = await self._kube.list_allowed(
+                EVENT, namespace, f"involvedObject.uid={claim['metadata']['uid']}"
+            )
         newest = max(events, key=happened, default=None)
         return Claim(
             name=claim["metadata"]["name"],
@@ -96,17 +98,7 @@ class PlacementReader:
 
     async def _devices_held(self, node: str) -> list[Manifest]:
         fields = f"spec.nodeName={node},status.phase!=Succeeded,status.phase!=Failed"
-        return [_brief(pod) for pod in await self._list(POD, None, fields) if any(_devices(pod))]
-
-    async def _list(self, kind: Kind, namespace: str | None = None, fields: str = "") -> list[Manifest]:
-        found: list[Manifest] = []
-        try:
-            async for chunk in self._kube.list_chunks(kind, namespace, fields=fields):
-                found.extend(chunk.objects)
-        except ApiError as error:
-            if error.status != 403:
-                raise
-        return found
+        return [_brief(pod) for pod in await self._kube.list_allowed(POD, None, fields) if any(_devices(pod))]
 
     def _is_old(self, reading: _Reading) -> bool:
         return self._clock() - reading.taken_at > SHARED_SECONDS

@@ -347,9 +347,7 @@ class Reconciler:
 
     def _child(self, key: Key, uid: str, kind: Kind) -> Manifest | None:
         """The own child of the model with this uid, of a kind that it has one of."""
-        children = self._store.children(key, uid)
-        which = next((each for each in children if each.kind == kind.full_name), None)
-        return None if which is None else self._store.read(which)
+        return self._store.child(key, uid, kind.full_name)
 
     async def _write_status(
         self, key: Key, raw: Manifest, previous: Mapping[str, Any], status: Mapping[str, Any]

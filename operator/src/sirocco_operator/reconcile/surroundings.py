@@ -8,8 +8,7 @@ from typing import Final
 from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
 from sirocco_operator.controller.store import Key
 from sirocco_operator.kube.client import Kube
-from sirocco_operator.kube.errors import ApiError
-from sirocco_operator.kube.kinds import EVENT, Kind
+from sirocco_operator.kube.kinds import EVENT
 from sirocco_operator.reconcile.download_progress import DOWNLOAD_SECONDS, DownloadProgress
 from sirocco_operator.reconcile.placement import PlacementReader, happened
 from sirocco_operator.reconcile.pod_owners import PodOwners
@@ -94,21 +93,10 @@ class SurroundingsReader:
         found: list[Manifest] = []
         for pod in pods:
             selector = f"involvedObject.uid={pod['metadata']['uid']}"
-            found.extend(await self._list(EVENT, key.namespace, selector))
+            found.extend(await self._kube.list_allowed(EVENT, key.namespace, selector))
         found.sort(key=happened)
         self._events[key] = _Reading(self._clock(), tuple(found))
         return self._events[key].objects
-
-    async def _list(self, kind: Kind, namespace: str | None, fields: str = "") -> list[Manifest]:
-        """The objects, or none without the right to list them: reasons then only say less."""
-        found: list[Manifest] = []
-        try:
-            async for chunk in self._kube.list_chunks(kind, namespace, fields=fields):
-                found.extend(chunk.objects)
-        except ApiError as error:
-            if error.status != 403:
-                raise
-        return found
 
 
 def _downloads(pod: Manifest) -> bool:
