@@ -131,9 +131,10 @@ def test_a_rollout_is_not_ready_while_an_older_pod_serves_too() -> None:
 
 
 def test_a_change_that_kubernetes_has_not_acted_on_is_not_ready() -> None:
-    observed = Observed(cluster.deployment(seen=False), serving().pods)
+    model = cluster.model()
+    observed = Observed(cluster.deployment(seen=False), [cluster.ready(model, "a", cluster.OLD)])
 
-    status = compute(cluster.model({"tensorParallel": 2}), observed, {}, cluster.NOW)
+    status = compute(model, observed, {}, cluster.NOW)
 
     assert (statuses(status)["Ready"], statuses(status)["Reconciling"]) == ("False", "True")
 

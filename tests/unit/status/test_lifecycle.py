@@ -1,5 +1,9 @@
 """The states of a model without a problem."""
 
+import pytest
+
+from sirocco_operator.status.model_state import ModelState
+from sirocco_operator.status.observed import Observed
 from tests.unit.status import cluster
 
 
@@ -26,12 +30,37 @@ def test_a_surplus_pod_on_its_way_out_is_not_counted() -> None:
     assert reported == ("Ready", "1 of 1 replicas serve")
 
 
-def test_a_change_that_the_deployments_controller_has_not_seen_is_updating() -> None:
+UNSEEN = cluster.deployment(seen=False)
+
+
+@pytest.mark.parametrize("change", ["another revision", "a scale-up", "a scale-down"])
+def test_a_change_that_the_deployments_controller_has_not_seen_is_updating(change: str) -> None:
+    model = cluster.model({"replicas": 2})
+    before = {
+        "another revision": [cluster.ready(model, suffix, cluster.OLD) for suffix in "ab"],
+        "a scale-up": [cluster.ready(model)],
+        "a scale-down": [cluster.ready(model, suffix) for suffix in "abc"],
+    }[change]
+
+    assert cluster.reason_and_message(model, *before, deployment=UNSEEN) == (
+        "Updating",
+        "the Deployment's controller has not acted on the last change yet",
+    )
+
+
+def test_a_change_that_leaves_the_pods_as_they_are_leaves_the_model_ready() -> None:
     model = cluster.model()
 
-    assert cluster.reason_and_message(
-        model, cluster.ready(model), deployment=cluster.deployment(seen=False)
-    ) == ("Updating", "the Deployment's controller has not acted on the last change yet")
+    assert cluster.reason_and_message(model, cluster.ready(model), deployment=UNSEEN)[0] == "Ready"
+
+
+def test_a_model_stays_ready_while_its_autoscaler_changes_the_replicas() -> None:
+    model = cluster.model({"autoscaling": {"minReplicas": 1, "maxReplicas": 4}})
+    state = ModelState(
+        model, Observed(cluster.deployment(seen=False), [cluster.ready(model, each) for each in "ab"])
+    )
+
+    assert state.is_as_asked
 
 
 def test_the_pods_of_before_a_change_are_not_blamed_for_it() -> None:

@@ -74,13 +74,15 @@ class ModelState:
     @property
     def is_as_asked(self) -> bool:
         """Whether pods of the newest revision alone serve, as many as the spec asks for at least."""
-        if self.observed.refusals or self.observed.taken_back or not self.is_seen or self.is_rolling_out:
+        if self.observed.refusals or self.observed.taken_back or self.is_rolling_out:
             return False
         if not self.wanted_replicas:
             return all(pods.has_finished(pod) for pod in self.observed.pods)
         autoscaling = self.model.spec.autoscaling
-        least = self.wanted_replicas if autoscaling is None else autoscaling.min_replicas
-        return len(self.serving_pods) >= least
+        if autoscaling is not None:
+            return len(self.serving_pods) >= autoscaling.min_replicas
+        is_scaled_down = self.is_seen or len(self.current_pods) <= self.wanted_replicas
+        return is_scaled_down and len(self.serving_pods) >= self.wanted_replicas
 
     @property
     def serving_share(self) -> str:

@@ -13,10 +13,10 @@ from sirocco_operator.status.scheduling import gpus_in_use, gpus_short
 
 
 def unseen(state: ModelState) -> Mapping[str, str] | None:
-    """Detects a change of an existing Deployment that its controller has not acted on: pods are as before."""
+    """Detects a change of pods that the Deployment's controller has not acted on: they are as before."""
     deployment = state.observed.deployment or {}
     is_new = not (deployment.get("status") or {}).get("observedGeneration")
-    return None if is_new or state.is_seen else {}
+    return None if is_new or state.is_seen or state.is_as_asked else {}
 
 
 def taken_back(state: ModelState) -> Mapping[str, str] | None:
