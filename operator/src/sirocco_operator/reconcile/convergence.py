@@ -1,16 +1,43 @@
-"""What a pass over the children of a model starts from, and what becomes of them."""
+"""Brings the children of a model to what is wanted: builds, applies and prunes them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
 
+from sirocco_operator.api.v1alpha1 import InferenceModel
+from sirocco_operator.children.build import build_children
 from sirocco_operator.children.revision import Update
-from sirocco_operator.controller.store import Identity, Manifest
-from sirocco_operator.kube.kinds import Kind
-from sirocco_operator.reconcile.revisions import Starts
+from sirocco_operator.controller.store import (
+    Identity,
+    Key,
+    Manifest,
+    Store,
+    content_of,
+    controller_uid,
+    identity,
+)
+from sirocco_operator.kube.client import FIELD_MANAGER, Kube
+from sirocco_operator.kube.kinds import AUTOSCALER_KINDS, CHILD_KINDS, DEPLOYMENT, Kind
+from sirocco_operator.reconcile.apply import Applier, Written
+from sirocco_operator.reconcile.handover import hand_over
+from sirocco_operator.reconcile.refusal import Unserved
+from sirocco_operator.reconcile.revisions import Revisions, Starts
+from sirocco_operator.reconcile.surge import SurgeWaits
+from sirocco_operator.reconcile.update_queue import UpdateQueue
+from sirocco_operator.settings import Settings
+from sirocco_operator.status.observed import Refusal, RefusalCause
+
+log = logging.getLogger(__name__)
+
+_KINDS: Final = {kind.full_name: kind for kind in CHILD_KINDS}
+_AUTOSCALERS: Final = {kind.full_name for kind in AUTOSCALER_KINDS}
 
 
 @dataclass(frozen=True)
-class Request:
+class _Request:
     """What the children of a model are built from."""
 
     uid: str
@@ -35,10 +62,150 @@ class Convergence:
 
 
 @dataclass(frozen=True)
-class Converged:
+class _Converged:
     """The children were as wanted for this request, with this content."""
 
-    request: Request
+    request: _Request
     contents: Mapping[Identity, int]
     taken_back: str
     update: Update
+
+
+class Converger:
+    """Brings all children of a model to what is wanted, and looks only at those that have changed since."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        store: Store,
+        settings: Settings,
+        available: Callable[[], frozenset[Kind]],
+        applier: Applier,
+        updates: UpdateQueue,
+        surges: SurgeWaits,
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._settings = settings
+        self._available = available
+        self._applier = applier
+        self._updates = updates
+        self._surges = surges
+        self._revisions = Revisions(store, settings)
+        self._converged: dict[Key, _Converged] = {}
+
+    def forget(self, key: Key) -> None:
+        """Drop what is kept of the children of a model that is gone."""
+        self._applier.forget(key)
+        self._converged.pop(key, None)
+
+    async def converge(
+        self, key: Key, model: InferenceModel, witness: Manifest | None, status: Mapping[str, Any]
+    ) -> Convergence:
+        """Bring the children to what is wanted, `witness` last; raises Refused.
+
+        Children are written in the order in which they need each other: after a refusal nothing more is.
+        """
+        uid = model.metadata.uid
+        pods, deployment = self._store.pods(key), self._store.child(key, uid, DEPLOYMENT.full_name)
+        request = _Request(
+            uid,
+            model.metadata.generation,
+            self._available(),
+            witness,
+            model.metadata.retry,
+            Starts.of(pods),
+            self._updates.allows(key),
+            self._surges.in_place(key, model, deployment, pods),
+        )
+        known = self._store.children(key, uid)
+        before = self._converged.pop(key, None)
+        verified = before.contents if before is not None and before.request == request else None
+        if before is not None and verified == known:
+            self._converged[key] = before
+            return Convergence(taken_back=before.taken_back, update=before.update)
+        rollout = self._revisions.rollout(
+            model, known, deployment, pods, status, may_update=request.may_update
+        )
+        rollout = replace(rollout, in_place=request.in_place)
+        wanted = {
+            identity(manifest): manifest
+            for manifest in (
+                *build_children(model, self._settings, request.available, rollout),
+                *([witness] if witness is not None else []),
+            )
+        }
+        # First, so that two autoscalers never pull at one Deployment, nor one at a fixed count.
+        unwanted = [which for which in known if which not in wanted]
+        await self._prune([which for which in unwanted if which.kind in _AUTOSCALERS], uid)
+        contents: dict[Identity, int] = {}
+        created: list[str] = []
+        again_after: float | None = None
+        for which, manifest in wanted.items():
+            content = known.get(which)
+            if content is not None and content == (verified or {}).get(which):
+                contents[which] = content
+                continue
+            kind = _KINDS[which.kind]
+            try:
+                written = await self._write(key, model, which, manifest)
+            except Unserved as reason:
+                # As in a cluster without it; discovery will tell, too.
+                log.info("%s: left out, its API goes away: %s", key, reason)
+                again_after = self._settings.discovery_seconds
+                continue
+            if written.created:
+                created.append(kind.kind)
+            if written.again_after is None:
+                contents[which] = content_of(written.child)
+            else:
+                again_after = min(again_after or written.again_after, written.again_after)
+        if created:
+            log.info("%s: created %s", key, ", ".join(created))
+        await self._prune([which for which in unwanted if which.kind not in _AUTOSCALERS], uid)
+        if again_after is None:
+            self._converged[key] = _Converged(request, contents, rollout.taken_back, rollout.update)
+        return Convergence(bool(created), again_after, rollout.taken_back, rollout.update)
+
+    async def with_conflicts(self, key: Key, model: InferenceModel, first: Refusal) -> list[Refusal]:
+        """The refusal, and all other objects that have the names of children, to be dealt with at one go."""
+        refusals = [first]
+        if first.cause is not RefusalCause.NAME_CONFLICT:
+            return refusals
+        uid = model.metadata.uid
+        known = self._store.children(key, uid)
+        for manifest in build_children(model, self._settings, self._available()):
+            which = identity(manifest)
+            kind = _KINDS[which.kind]
+            if which in known or (kind.kind, which.name) == (first.kind, first.name):
+                continue
+            with suppress(Unserved):
+                found = await self._applier.conflict(kind, manifest, uid)
+                refusals += [found] if found else []
+        return refusals
+
+    async def _write(self, key: Key, model: InferenceModel, which: Identity, manifest: Manifest) -> Written:
+        """Bring one child to what is wanted; raises Refused and Unserved."""
+        kind, fit = _KINDS[which.kind], None
+        if kind == DEPLOYMENT and model.spec.autoscaling is not None:
+            fit = partial(hand_over, autoscaling=model.spec.autoscaling, manager=FIELD_MANAGER)
+        uid = model.metadata.uid
+        known = self._store.read(which) if which in self._store.children(key, uid) else None
+        written = await self._applier.converge(kind, manifest, uid, known, fit)
+        self._store.put(written.child)
+        return written
+
+    async def _prune(self, unwanted: Sequence[Identity], owner_uid: str) -> None:
+        available = self._available()
+        for which in unwanted:
+            kind, child = _KINDS[which.kind], self._store.read(which)
+            if child is None or controller_uid(child) != owner_uid:
+                continue
+            if kind.optional and kind not in available:
+                continue
+            metadata = child["metadata"]
+            if metadata.get("deletionTimestamp"):
+                continue
+            log.info("%s %s/%s is not wanted any more", kind.kind, which.namespace, which.name)
+            await self._kube.delete(kind, which.namespace, which.name, metadata["uid"])
+            self._store.remove(child)
