@@ -172,6 +172,22 @@ def test_a_model_that_is_made_again_adopts_what_it_left_without_a_restart_of_its
     assert after["Deployment"]["spec"] == before["Deployment"]["spec"]
 
 
+def test_what_acts_on_the_pods_of_a_model_that_is_made_again_without_it_goes(
+    client: Client, namespace: str
+) -> None:
+    autoscaled = {"autoscaling": {"minReplicas": 2, "maxReplicas": 3}}
+    acting = ("HorizontalPodAutoscaler", "PodDisruptionBudget")
+    client.create(model(namespace, **autoscaled))
+    wait_status(client, namespace)
+    for kind in acting:
+        wait_child(client, kind, namespace)
+    client.delete("InferenceModel", namespace, "mistral", propagationPolicy="Orphan")
+    wait_gone(client, "InferenceModel", namespace)
+    client.create(model(namespace))
+    for kind in acting:
+        wait_gone(client, kind, namespace)
+
+
 def test_the_budget_is_pruned_when_one_replica_is_left(client: Client, namespace: str) -> None:
     client.create(model(namespace, replicas=2))
     wait_child(client, "PodDisruptionBudget", namespace)

@@ -85,6 +85,14 @@ def test_children_are_those_that_the_parent_controls() -> None:
     assert child_names(objects) == {"ours"}
 
 
+def test_orphans_are_those_that_nobody_controls() -> None:
+    objects = store()
+    objects.put(thing("Service", "ours", parent="parent"))
+    objects.put(thing("Service", "of-a-namesake", parent="parent", controller="another-uid"))
+    objects.put(thing("Service", "orphan", parent="parent", controller=""))
+    assert [each.name for each in objects.orphans(PARENT)] == ["orphan"]
+
+
 def test_pods_are_no_children_and_come_by_name() -> None:
     objects = store()
     for name in "hgfedcba":

@@ -183,6 +183,14 @@ class Store:
             if which.kind != self._pod_kind and (entry := self._entries[which]).controller == uid
         }
 
+    def orphans(self, key: Key) -> list[Identity]:
+        """What belongs to a primary object of this name, pods aside, and that nobody controls."""
+        return [
+            which
+            for which in self._belongings.get(key, ())
+            if which.kind != self._pod_kind and not self._entries[which].controller
+        ]
+
     def child(self, key: Key, uid: str, kind: str) -> dict[str, Any] | None:
         """The first child of this kind that the primary object with this uid controls; None without one."""
         which = next((each for each in self.children(key, uid) if each.kind == kind), None)

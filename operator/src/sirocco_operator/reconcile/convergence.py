@@ -20,9 +20,10 @@ from sirocco_operator.controller.store import (
     identity,
 )
 from sirocco_operator.kube.client import FIELD_MANAGER, Kube
-from sirocco_operator.kube.kinds import AUTOSCALER_KINDS, CHILD_KINDS, DEPLOYMENT, Kind
+from sirocco_operator.kube.kinds import AUTOSCALER_KINDS, CHILD_KINDS, DEPLOYMENT, POD_DISRUPTION_BUDGET, Kind
 from sirocco_operator.reconcile.apply import Applier, Written
 from sirocco_operator.reconcile.handover import hand_over
+from sirocco_operator.reconcile.ownership import is_orphan
 from sirocco_operator.reconcile.refusal import Unserved
 from sirocco_operator.reconcile.revisions import Revisions, Starts
 from sirocco_operator.reconcile.surge import SurgeWaits
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 _KINDS: Final = {kind.full_name: kind for kind in CHILD_KINDS}
 _AUTOSCALERS: Final = {kind.full_name for kind in AUTOSCALER_KINDS}
+# What acts on the model's pods, even where nobody controls it any more.
+_ACTING: Final = {*_AUTOSCALERS, POD_DISRUPTION_BUDGET.full_name}
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,9 @@ class Converger:
             )
         }
         # First, so that two autoscalers never pull at one Deployment, nor one at a fixed count.
-        unwanted = [which for which in known if which not in wanted]
-        await self._prune([which for which in unwanted if which.kind in _AUTOSCALERS], uid)
+        orphans = [which for which in self._store.orphans(key) if which.kind in _ACTING]
+        unwanted = [which for which in (*known, *orphans) if which not in wanted]
+        await self._prune(key, uid, [which for which in unwanted if which.kind in _AUTOSCALERS])
         contents: dict[Identity, int] = {}
         created: list[str] = []
         again_after: float | None = None
@@ -162,7 +166,7 @@ class Converger:
                 again_after = min(again_after or written.again_after, written.again_after)
         if created:
             log.info("%s: created %s", key, ", ".join(created))
-        await self._prune([which for which in unwanted if which.kind not in _AUTOSCALERS], uid)
+        await self._prune(key, uid, [which for which in unwanted if which.kind not in _AUTOSCALERS])
         if again_after is None:
             self._converged[key] = _Converged(request, contents, rollout.taken_back, rollout.update)
         return Convergence(bool(created), again_after, rollout.taken_back, rollout.update)
@@ -195,11 +199,13 @@ class Converger:
         self._store.put(written.child)
         return written
 
-    async def _prune(self, unwanted: Sequence[Identity], owner_uid: str) -> None:
+    async def _prune(self, key: Key, owner_uid: str, unwanted: Sequence[Identity]) -> None:
         available = self._available()
         for which in unwanted:
             kind, child = _KINDS[which.kind], self._store.read(which)
-            if child is None or controller_uid(child) != owner_uid:
+            if child is None:
+                continue
+            if controller_uid(child) != owner_uid and not is_orphan(child, FIELD_MANAGER, key.name):
                 continue
             if kind.optional and kind not in available:
                 continue
