@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sirocco_operator.controller.store import MOST_DELETED, Identity, Key, Manifest, Store
+from sirocco_operator.controller.store import MOST_DELETED, Identity, Key, Manifest, Store, identity
 
 pytestmark = pytest.mark.unit
 
@@ -85,12 +85,16 @@ def test_children_are_those_that_the_parent_controls() -> None:
     assert child_names(objects) == {"ours"}
 
 
-def test_orphans_are_those_that_nobody_controls() -> None:
+def test_an_orphan_is_known_though_it_belongs_to_nobody() -> None:
     objects = store()
     objects.put(thing("Service", "ours", parent="parent"))
-    objects.put(thing("Service", "of-a-namesake", parent="parent", controller="another-uid"))
-    objects.put(thing("Service", "orphan", parent="parent", controller=""))
-    assert [each.name for each in objects.orphans(PARENT)] == ["orphan"]
+    objects.put(thing("Service", "orphan"))
+    uncontrolled = [
+        name
+        for name in ("ours", "orphan", "unknown")
+        if objects.is_uncontrolled(identity(thing("Service", name)))
+    ]
+    assert uncontrolled == ["orphan"]
 
 
 def test_pods_are_no_children_and_come_by_name() -> None:

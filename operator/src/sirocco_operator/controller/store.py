@@ -183,13 +183,10 @@ class Store:
             if which.kind != self._pod_kind and (entry := self._entries[which]).controller == uid
         }
 
-    def orphans(self, key: Key) -> list[Identity]:
-        """What belongs to a primary object of this name, pods aside, and that nobody controls."""
-        return [
-            which
-            for which in self._belongings.get(key, ())
-            if which.kind != self._pod_kind and not self._entries[which].controller
-        ]
+    def is_uncontrolled(self, which: Identity) -> bool:
+        """Whether an object is known and nobody controls it."""
+        entry = self._entries.get(which)
+        return entry is not None and not entry.controller
 
     def child(self, key: Key, uid: str, kind: str) -> dict[str, Any] | None:
         """The first child of this kind that the primary object with this uid controls; None without one."""

@@ -1,7 +1,7 @@
 """Brings the children of a model to what is wanted: builds, applies and prunes them."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 
 _KINDS: Final = {kind.full_name: kind for kind in CHILD_KINDS}
 _AUTOSCALERS: Final = {kind.full_name for kind in AUTOSCALER_KINDS}
-# What acts on the model's pods, even where nobody controls it any more.
-_ACTING: Final = {*_AUTOSCALERS, POD_DISRUPTION_BUDGET.full_name}
+# What acts on the model's pods, even where nobody controls it any more. Each has the model's name.
+_ACTING: Final = (*AUTOSCALER_KINDS, POD_DISRUPTION_BUDGET)
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,9 @@ class Converger:
             )
         }
         # First, so that two autoscalers never pull at one Deployment, nor one at a fixed count.
-        orphans = [which for which in self._store.orphans(key) if which.kind in _ACTING]
-        unwanted = [which for which in (*known, *orphans) if which not in wanted]
-        await self._prune(key, uid, [which for which in unwanted if which.kind in _AUTOSCALERS])
+        await self._prune_orphans(key, wanted)
+        unwanted = [which for which in known if which not in wanted]
+        await self._prune([which for which in unwanted if which.kind in _AUTOSCALERS], uid)
         contents: dict[Identity, int] = {}
         created: list[str] = []
         again_after: float | None = None
@@ -166,7 +166,7 @@ class Converger:
                 again_after = min(again_after or written.again_after, written.again_after)
         if created:
             log.info("%s: created %s", key, ", ".join(created))
-        await self._prune(key, uid, [which for which in unwanted if which.kind not in _AUTOSCALERS])
+        await self._prune([which for which in unwanted if which.kind not in _AUTOSCALERS], uid)
         if again_after is None:
             self._converged[key] = _Converged(request, contents, rollout.taken_back, rollout.update)
         return Convergence(bool(created), again_after, rollout.taken_back, rollout.update)
@@ -199,13 +199,11 @@ class Converger:
         self._store.put(written.child)
         return written
 
-    async def _prune(self, key: Key, owner_uid: str, unwanted: Sequence[Identity]) -> None:
+    async def _prune(self, unwanted: Sequence[Identity], owner_uid: str) -> None:
         available = self._available()
         for which in unwanted:
             kind, child = _KINDS[which.kind], self._store.read(which)
-            if child is None:
-                continue
-            if controller_uid(child) != owner_uid and not is_orphan(child, FIELD_MANAGER, key.name):
+            if child is None or controller_uid(child) != owner_uid:
                 continue
             if kind.optional and kind not in available:
                 continue
@@ -215,3 +213,16 @@ class Converger:
             log.info("%s %s/%s is not wanted any more", kind.kind, which.namespace, which.name)
             await self._kube.delete(kind, which.namespace, which.name, metadata["uid"])
             self._store.remove(child)
+
+    async def _prune_orphans(self, key: Key, wanted: Container[Identity]) -> None:
+        """Delete what a model of this name left behind and this one does not want, where it acts on pods."""
+        for kind in _ACTING:
+            which = Identity(kind.full_name, key.namespace, key.name)
+            if which in wanted or not self._store.is_uncontrolled(which):
+                continue
+            orphan = await self._kube.get(kind, key.namespace, key.name)
+            if orphan is None or not is_orphan(orphan, FIELD_MANAGER, key.name):
+                continue
+            log.info("%s %s is not wanted any more, and nobody controls it", kind.kind, key)
+            await self._kube.delete(kind, key.namespace, key.name, orphan["metadata"]["uid"])
+            self._store.remove(orphan)
