@@ -3,9 +3,11 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from sirocco_operator.children.labels import MANAGED_BY, MANAGED_BY_LABEL
 from tests.api.client import Client
 from tests.api.control_plane import ControlPlane
 from tests.api.models import DEADLINE, model, wait_child, wait_reason, wait_status
@@ -14,6 +16,8 @@ from tests.api.webhooks import webhook
 from tests.waiting import eventually
 
 REFUSED = 300
+# Objects of a MB each.
+LARGE = 150
 # Of a healthy model, from its creation to its Deployment.
 SOON_SECONDS = 5.0
 
@@ -139,3 +143,34 @@ def test_an_outage_of_the_api_server_leaves_the_status_as_it_is(
     wait_child(client, "Service", namespace)
     after = client.get("InferenceModel", namespace, "mistral")["status"]
     assert {**after, "conditions": []} == {**before, "conditions": []}
+
+
+def test_large_objects_with_our_label_fill_no_memory(
+    client: Client, operator: OperatorProcess, namespace: str, elsewhere: str
+) -> None:
+    def peak() -> int:
+        """Most memory that the operator had, in MiB."""
+        lines = Path(f"/proc/{operator.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
+
+    def create(number: int) -> None:
+        metadata = {
+            "name": f"large-{number}",
+            "namespace": namespace,
+            "labels": {MANAGED_BY_LABEL: MANAGED_BY},
+        }
+        data = {"data": "x" * 1_000_000}
+        client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+    operator.stop()
+    operator.start()
+    client.create(model(elsewhere, "before"))
+    wait_status(client, elsewhere, "before")
+    usual = peak()
+    operator.stop()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(create, range(LARGE)))
+    operator.start()
+    client.create(model(elsewhere, "after"))
+    wait_child(client, "Deployment", elsewhere, "after")
+    assert peak() - usual < LARGE / 2

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from sirocco_operator.controller.reflector import Chunk
 from sirocco_operator.controller.store import Manifest
 from sirocco_operator.kube.connection import CallReport, Connection, Credentials
-from sirocco_operator.kube.errors import ApiError
+from sirocco_operator.kube.errors import AnswerTooLongError, ApiError
 from sirocco_operator.kube.kinds import POD, Kind, path_of, root_of
 
 FIELD_MANAGER: Final = "sirocco-operator"
@@ -70,8 +70,12 @@ class Kube:
     async def list_chunks(
         self, kind: Kind, namespace: str | None, labels: str = "", fields: str = ""
     ) -> AsyncIterator[Chunk]:
-        """The objects of a kind, in chunks; an API that the cluster lacks is an empty list."""
-        query = {"limit": str(_CHUNK)}
+        """The objects of a kind, in chunks; an API that the cluster lacks is an empty list.
+
+        Chunks become smaller where objects are large.
+        """
+        limit = _CHUNK
+        query: dict[str, str] = {}
         if labels:
             query["labelSelector"] = labels
         if fields:
@@ -79,8 +83,17 @@ class Kube:
         while True:
             try:
                 answer = await self._call(
-                    "GET", path_of(kind, namespace), query=query, kind=kind, verb="list"
+                    "GET",
+                    path_of(kind, namespace),
+                    query={**query, "limit": str(limit)},
+                    kind=kind,
+                    verb="list",
                 )
+            except AnswerTooLongError:
+                if limit == 1:
+                    raise
+                limit = max(1, limit // 8)
+                continue
             except ApiError as error:
                 if error.status != 404:
                     raise

@@ -13,7 +13,7 @@ import orjson
 from kubernetes.aio import client, config
 from yarl import URL
 
-from sirocco_operator.kube.errors import ApiError, api_error
+from sirocco_operator.kube.errors import AnswerTooLongError, ApiError, api_error
 
 _ERRORS: Final = (aiohttp.ClientError, TimeoutError, OSError)
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -21,6 +21,8 @@ _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _SILENCE_SECONDS: Final = 90.0
 # A line of a watch is an object, of 3 MiB at the most.
 _READ_BUFFER: Final = 2**21
+# Anybody may make objects of a MiB with our labels: a chunk of hundreds would take all memory.
+_LONGEST_ANSWER: Final = 2**24
 
 # Receives each call: verb, kind, HTTP status (0 without an answer).
 CallReport = Callable[[str, str, int], None]
@@ -107,12 +109,16 @@ class Connection:
         body: Body | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
-        """Send a request and return the answer; raises ApiError, after `seconds` at the latest."""
+        """Send a request and return the answer; raises ApiError, after `seconds` at the latest.
+
+        Raises AnswerTooLongError when it has more than 16 MiB.
+        """
         status = 0
         try:
             response = await self._request(method, path, query, seconds, body, content_type)
-            content = await response.read()
             status = response.status
+            async with response:
+                content = await _read(response)
         except _ERRORS as error:
             if method != "GET" and isinstance(error, TimeoutError):
                 raise _late(seconds) from error
@@ -171,6 +177,17 @@ class Connection:
         headers: dict[str, str] = {}
         await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
         return {name.lower(): value for name, value in headers.items()}
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    content = bytearray()
+    async for part in response.content.iter_any():
+        content += part
+        if len(content) > _LONGEST_ANSWER:
+            raise AnswerTooLongError(
+                response.status, f"an answer of more than {_LONGEST_ANSWER >> 20} MiB is not read"
+            )
+    return bytes(content)
 
 
 def current_namespace() -> str:

@@ -42,6 +42,10 @@ class ApiError(Exception):
         return self.status == 0 or self.status == 429 or self.status >= 500
 
 
+class AnswerTooLongError(ApiError):
+    """An answer of more bytes than are read."""
+
+
 def api_error(status: int, content: bytes, retry_after: str) -> ApiError:
     """Read an answer that is no success; `retry_after` is that header, empty without one."""
     try:
