@@ -108,16 +108,29 @@ class Kube:
                 return
             query["continue"] = metadata["continue"]
 
-    async def list_allowed(self, kind: Kind, namespace: str | None, fields: str = "") -> list[Manifest]:
-        """The objects of a kind, or those read so far where the operator has no right to list them."""
+    async def list_allowed(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        fields: str = "",
+        *,
+        most: int = sys.maxsize,
+        brief: Callable[[Manifest], Manifest] = lambda whole: whole,
+    ) -> list[Manifest]:
+        """The objects of a kind, or those read so far where the operator has no right to list them.
+
+        `most` are read, and what `brief` makes of each is kept.
+        """
         found: list[Manifest] = []
         try:
             async for chunk in self.list_chunks(kind, namespace, fields=fields):
-                found.extend(chunk.objects)
+                found.extend(map(brief, chunk.objects))
+                if len(found) >= most:
+                    break
         except ApiError as error:
             if error.status != 403:
                 raise
-        return found
+        return found[:most]
 
     async def watch(
         self, kind: Kind, namespace: str | None, version: int, labels: str = "", fields: str = ""

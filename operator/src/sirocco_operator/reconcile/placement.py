@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sirocco_operator.controller.store import Manifest
 from sirocco_operator.kube.client import Kube
@@ -18,10 +18,14 @@ from sirocco_operator.status.spec_fields import claims_of
 SHARED_SECONDS: Final = 10.0
 # Claims of a pod that are read.
 _CLAIMS_READ: Final = 8
+# Events of one object that are read: anybody may make more in a namespace of their own.
+EVENTS_READ: Final = 500
 
 
 @dataclass(frozen=True)
-class _Reading:
+class Reading:
+    """Objects, and when they were read, by the reader's clock."""
+
     taken_at: float
     objects: Sequence[Manifest]
 
@@ -36,15 +40,17 @@ class PlacementReader:
         self._kube = kube
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._nodes = _Reading(float("-inf"), ())
+        self._nodes = Reading(float("-inf"), ())
         # By node: the pods on it that hold devices.
-        self._holders: dict[str, _Reading] = {}
+        self._holders: dict[str, Reading] = {}
 
     async def nodes(self) -> Sequence[Manifest]:
         """All nodes; raises ApiError."""
         async with self._lock:
             if self._is_old(self._nodes):
-                self._nodes = _Reading(self._clock(), await self._kube.list_allowed(NODE, None))
+                self._nodes = Reading(
+                    self._clock(), await self._kube.list_allowed(NODE, None, brief=_brief_node)
+                )
             return self._nodes.objects
 
     async def gpu_holders(self, all_nodes: Sequence[Manifest], pods: Iterable[Manifest]) -> list[Manifest]:
@@ -60,7 +66,7 @@ class PlacementReader:
                 node: reading for node, reading in self._holders.items() if not self._is_old(reading)
             }
             for node in sorted(wanted - set(self._holders))[: nodes.CANDIDATES]:
-                self._holders[node] = _Reading(self._clock(), await self._devices_held(node))
+                self._holders[node] = Reading(self._clock(), await self._devices_held(node))
             return [
                 pod for node in sorted(wanted & set(self._holders)) for pod in self._holders[node].objects
             ]
@@ -84,9 +90,8 @@ class PlacementReader:
         spec, phase = claim.get("spec") or {}, str((claim.get("status") or {}).get("phase", "Pending"))
         events: Sequence[Manifest] = ()
         if phase != "Bound":
-            events = await self._kube.list_allowed(
-                EVENT, namespace, f"involvedObject.uid={claim['metadata']['uid']}"
-            )
+            selector = f"involvedObject.uid={claim['metadata']['uid']}"
+            events = await self._kube.list_allowed(EVENT, namespace, selector, most=EVENTS_READ)
         newest = max(events, key=happened, default=None)
         return Claim(
             name=claim["metadata"]["name"],
@@ -98,9 +103,10 @@ class PlacementReader:
 
     async def _devices_held(self, node: str) -> list[Manifest]:
         fields = f"spec.nodeName={node},status.phase!=Succeeded,status.phase!=Failed"
-        return [_brief(pod) for pod in await self._kube.list_allowed(POD, None, fields) if any(_devices(pod))]
+        found = await self._kube.list_allowed(POD, None, fields, brief=_brief_pod)
+        return [pod for pod in found if _devices(pod)]
 
-    def _is_old(self, reading: _Reading) -> bool:
+    def _is_old(self, reading: Reading) -> bool:
         return self._clock() - reading.taken_at > SHARED_SECONDS
 
 
@@ -118,7 +124,17 @@ def _devices(pod: Manifest) -> set[str]:
     return {name for each in limits for name in each if "/" in name}
 
 
-def _brief(pod: Manifest) -> dict[str, Any]:
+def _brief_node(node: Manifest) -> Manifest:
+    """What tells which pods the node may take; most of a node is the list of its images."""
+    metadata, spec, status = node["metadata"], node.get("spec") or {}, node.get("status") or {}
+    return {
+        "metadata": {key: metadata.get(key) for key in ("name", "labels")},
+        "spec": {key: spec.get(key) for key in ("unschedulable", "taints")},
+        "status": {"allocatable": status.get("allocatable")},
+    }
+
+
+def _brief_pod(pod: Manifest) -> Manifest:
     """What tells who the pod is and what it holds, a hundredth of it."""
     metadata, spec = pod["metadata"], pod["spec"]
     return {

@@ -10,7 +10,7 @@ from sirocco_operator.controller.store import Key
 from sirocco_operator.kube.client import Kube
 from sirocco_operator.kube.kinds import EVENT
 from sirocco_operator.reconcile.download_progress import DOWNLOAD_SECONDS, DownloadProgress
-from sirocco_operator.reconcile.placement import PlacementReader, happened
+from sirocco_operator.reconcile.placement import EVENTS_READ, PlacementReader, Reading, happened
 from sirocco_operator.reconcile.pod_owners import PodOwners
 from sirocco_operator.status.mounts import MOUNT_EVENTS
 from sirocco_operator.status.observed import Claim, Download, Manifest
@@ -36,12 +36,6 @@ class Surroundings:
     again_after: float | None = None
 
 
-@dataclass(frozen=True)
-class _Reading:
-    taken_at: float
-    objects: Sequence[Manifest]
-
-
 class SurroundingsReader:
     """Reads the surroundings of a model's pods; what changes slowly is kept for a few seconds."""
 
@@ -49,7 +43,7 @@ class SurroundingsReader:
         self._kube = kube
         self._clock = clock
         self._downloads = DownloadProgress(owners, clock)
-        self._events: dict[Key, _Reading] = {}
+        self._events: dict[Key, Reading] = {}
         self._placement = PlacementReader(kube, clock)
 
     def close(self) -> None:
@@ -93,9 +87,9 @@ class SurroundingsReader:
         found: list[Manifest] = []
         for pod in pods:
             selector = f"involvedObject.uid={pod['metadata']['uid']}"
-            found.extend(await self._kube.list_allowed(EVENT, key.namespace, selector))
+            found.extend(await self._kube.list_allowed(EVENT, key.namespace, selector, most=EVENTS_READ))
         found.sort(key=happened)
-        self._events[key] = _Reading(self._clock(), tuple(found))
+        self._events[key] = Reading(self._clock(), tuple(found))
         return self._events[key].objects
 
 
