@@ -64,7 +64,7 @@ test-chart: .venv/.synced ## what Helm 4 and Helm 3 render, and what its alerts 
 .PHONY: test-api
 test-api: .venv/.synced ## the operator against a real API server
 	$(KIND) tools --for api --for chart
-	$(PYTEST) -n 4 --dist worksteal tests/api $(PYTEST_ARGS)
+	$(PYTEST) -n 4 --dist loadgroup tests/api $(PYTEST_ARGS)
 
 .PHONY: test-vllm
 test-vllm: .venv/.synced ## the serving layer in a real vLLM on the CPU, in Docker and its compose

@@ -35,9 +35,18 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "contract": ("tests/e2e/test_contract.py",),
     "connections": ("tests/e2e/test_no_failed_requests.py",),
     "causes": ("tests/e2e/test_status.py",),
+    "fields": ("tests/api/test_optional_fields.py",),
+    "metrics API": ("tests/api/test_metrics_api.py",),
+    "autoscaling": ("tests/api/test_autoscaling.py",),
+    "certificates": ("tests/api/test_metrics_certificates.py",),
+    "release": ("tests/api/test_release.py",),
+    "internal key": ("tests/api/test_internal_key.py",),
+    "install.yaml": ("tests/api/test_install_manifest.py",),
+    "leader": ("tests/api/test_leader.py",),
+    "KEDA": ("tests/api/test_keda.py",),
 }
-# Files whose tests share nothing.
-APART: Final = frozenset({"tests/serving/test_start.py"})
+# Where tests share nothing but what each process has, unless their file is in a group.
+APART: Final = ("tests/serving/test_start.py", "tests/api/")
 _GROUP_OF: Final = {file: group for group, files in GROUPS.items() for file in files}
 _RANKS: Final = {group: rank for rank, group in enumerate(GROUPS)}
 
@@ -45,7 +54,7 @@ _RANKS: Final = {group: rank for rank, group in enumerate(GROUPS)}
 def group_of(test: str) -> str:
     """What a test, by its id, shares a process with."""
     file = test.partition("::")[0]
-    return test if file in APART else _GROUP_OF.get(file, file)
+    return _GROUP_OF.get(file) or (test if file.startswith(APART) else file)
 
 
 def rank_of(test: str) -> int:
