@@ -52,7 +52,7 @@ def service(base_url: str, **variables: str) -> Iterator[str]:
             return False
 
     try:
-        eventually(listens, 60, "the example to listen")
+        eventually(listens, 180, "the example to listen")
         yield url
     finally:
         process.terminate()
