@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from sirocco_operator.api.parse import InvalidResource, parse
 from sirocco_operator.api.v1alpha1 import API_VERSION, KIND, InferenceModel
-from sirocco_operator.api.validation import problems
 from sirocco_operator.children.build import build_children
 from sirocco_operator.cli.commands import Commands, RefusedError
 from sirocco_operator.kube.kinds import CHILD_KINDS
@@ -120,6 +119,9 @@ def load_model(document: Document, namespace: str | None) -> InferenceModel | No
         )
     if content["kind"] != KIND:
         return None
+    # Imported here: what evaluates CEL takes longer to import than other commands take in all.
+    from sirocco_operator.api.validation import problems
+
     if found := problems(content):
         raise RefusedError(*(f"{document.place}: {problem}" for problem in found))
     metadata = content["metadata"]
