@@ -52,9 +52,13 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _sentences(error: ValidationError) -> tuple[str, ...]:
-    return tuple(
-        f"{_path(detail['loc'])}: {detail['msg'][:1].lower()}{detail['msg'][1:]}" for detail in error.errors()
-    )
+    return tuple(f"{_path(detail['loc'])}: {_lowered(detail['msg'])}" for detail in error.errors())
+
+
+def _lowered(message: str) -> str:
+    """Pydantic's message as it goes on after a colon."""
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
 
 
 def _path(location: tuple[int | str, ...]) -> str:
