@@ -175,7 +175,7 @@ def test_a_model_that_is_made_again_adopts_what_it_left_without_a_restart_of_its
 def test_what_acts_on_the_pods_of_a_model_that_is_made_again_without_it_goes(
     client: Client, namespace: str
 ) -> None:
-    autoscaled = {"autoscaling": {"minReplicas": 2, "maxReplicas": 3}}
+    autoscaled: dict[str, Any] = {"autoscaling": {"minReplicas": 2, "maxReplicas": 3}}
     acting = ("HorizontalPodAutoscaler", "PodDisruptionBudget")
     client.create(model(namespace, **autoscaled))
     wait_status(client, namespace)

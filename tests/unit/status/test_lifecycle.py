@@ -48,10 +48,12 @@ def test_a_change_that_the_deployments_controller_has_not_seen_is_updating(chang
     )
 
 
-def test_a_change_that_leaves_the_pods_as_they_are_leaves_the_model_ready() -> None:
+def test_a_change_that_leaves_the_pods_as_they_are_changes_no_reason() -> None:
     model = cluster.model()
+    loading = cluster.running(cluster.pod(model), "vllm")
 
     assert cluster.reason_and_message(model, cluster.ready(model), deployment=UNSEEN)[0] == "Ready"
+    assert cluster.reason_and_message(model, loading, deployment=UNSEEN)[0] == "Loading"
 
 
 def test_a_model_stays_ready_while_its_autoscaler_changes_the_replicas() -> None:
@@ -65,7 +67,7 @@ def test_a_model_stays_ready_while_its_autoscaler_changes_the_replicas() -> None
 
 def test_the_pods_of_before_a_change_are_not_blamed_for_it() -> None:
     model = cluster.model()
-    crashed = cluster.crashed(cluster.pod(model), "error: unrecognized arguments: --x")
+    crashed = cluster.crashed(cluster.pod(model, revision=cluster.OLD), "error: unrecognized arguments: --x")
     denied = cluster.deployment(failure='pods "mistral-x" is forbidden: denied by policy', seen=False)
 
     assert cluster.reason_and_message(model, crashed, deployment=denied)[0] == "Updating"

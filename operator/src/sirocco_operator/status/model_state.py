@@ -64,6 +64,13 @@ class ModelState:
         return any(pods.revision(pod) != self.revision for pod in self.serving_pods)
 
     @property
+    def has_its_pods(self) -> bool:
+        """Whether there are the pods of the newest revision: as many as wanted, or some beside older ones."""
+        if len(self.current_pods) < len(self.live_pods):
+            return bool(self.current_pods)
+        return len(self.current_pods) == self.wanted_replicas
+
+    @property
     def is_seen(self) -> bool:
         """Whether the Deployment's controller has acted on the last change of the Deployment."""
         deployment = self.observed.deployment or {}

@@ -16,7 +16,7 @@ def unseen(state: ModelState) -> Mapping[str, str] | None:
     """Detects a change of pods that the Deployment's controller has not acted on: they are as before."""
     deployment = state.observed.deployment or {}
     is_new = not (deployment.get("status") or {}).get("observedGeneration")
-    return None if is_new or state.is_seen or state.is_as_asked else {}
+    return None if is_new or state.is_seen or state.has_its_pods or state.is_as_asked else {}
 
 
 def taken_back(state: ModelState) -> Mapping[str, str] | None:
