@@ -442,6 +442,12 @@ MISFITS: dict[str, Document] = {
     ),
     "a taint's key that Kubernetes refuses": document(tolerations=[{"key": "a b", "operator": "Exists"}]),
     "an image with a space behind it": document(engine={"image": "registry/vllm:1 "}),
+    "an image with a space that not everybody takes for one": document(
+        engine={"image": "registry/vllm:1\xa0"}
+    ),
+    "a served name with an end of line": document(servedNames=["a\n"]),
+    "a kind of GPU with a long name": document(gpuResource=f"example.com/{'a' * 64}"),
+    "a kind of GPU of no domain": document(gpuResource="example..com/gpu"),
     "a quantity with a wrong unit": document(resources={"limits": {"memory": "16GB"}}),
     "a quantity that is a fraction": document(resources={"limits": {"cpu": 1.5}}),
     "a negative quantity": document(resources={"limits": {"cpu": -1}}),

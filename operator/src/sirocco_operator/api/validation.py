@@ -121,9 +121,20 @@ def with_defaults(value: Any, schema: Schema) -> Any:
     return {key: with_defaults(child, known.get(key, others)) for key, child in {**defaults, **given}.items()}
 
 
+def _matches(validator: Any, pattern: str, value: object, _: Schema) -> Iterator[jsonschema.ValidationError]:
+    """The keyword `pattern` with the API server's `$`, which is not also before a last line's end."""
+    if validator.is_type(value, "string") and not re.search(pattern.replace("$", r"\Z"), str(value)):
+        yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+_Validator: Final = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft4Validator, {"pattern": _matches}
+)
+
+
 def _schema_problems(resource: Mapping[str, Any]) -> Iterator[str]:
     """Violations of the structural schema, whose OpenAPI 3.0 keywords are those of JSON Schema draft 4."""
-    validator = jsonschema.Draft4Validator(_schema())
+    validator = _Validator(_schema())
     for error in sorted(
         validator.iter_errors(resource), key=lambda error: list(map(str, error.absolute_path))
     ):
