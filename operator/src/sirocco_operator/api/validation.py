@@ -1,6 +1,5 @@
 """Finds offline what the API server would refuse in a document, with the CRD's own schema and rules."""
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -12,33 +11,8 @@ import jsonschema
 from sirocco_operator.api.crd.cel_rules import broken_rules
 from sirocco_operator.api.crd.definition import resource_schema
 from sirocco_operator.api.pod import DNS_SUBDOMAIN
+from sirocco_operator.api.unknown_fields import Schema, join, unknown_fields
 from sirocco_operator.api.v1alpha1 import API_VERSION, KIND
-
-Schema = Mapping[str, Any]
-
-# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta
-_METADATA: Final[Schema] = {
-    "properties": {
-        name: {"x-kubernetes-preserve-unknown-fields": True}
-        for name in (
-            "name",
-            "generateName",
-            "namespace",
-            "labels",
-            "annotations",
-            "finalizers",
-            "ownerReferences",
-            "uid",
-            "resourceVersion",
-            "generation",
-            "creationTimestamp",
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-            "managedFields",
-            "selfLink",
-        )
-    }
-}
 
 # The API server accepts DNS subdomains as names of objects.
 _MAX_OBJECT_NAME: Final = 253
@@ -53,7 +27,7 @@ def problems(document: object) -> list[str]:
         return header
     schema = _schema()
     resource = {key: document[key] for key in ("apiVersion", "kind", "spec") if key in document}
-    found = list(_unknown_fields(document, schema, ""))
+    found = list(unknown_fields(document, schema, ""))
     resource = with_defaults(resource, schema)
     resource["metadata"] = {"name": document["metadata"]["name"]}
     found += _schema_problems(resource)
@@ -81,29 +55,6 @@ def _header_problems(document: Mapping[str, Any]) -> Iterator[str]:
             f"metadata.name: {name!r} is not a name that Kubernetes takes: use lower-case letters, digits "
             "and -, starting with a letter and ending with a letter or digit"
         )
-
-
-def _unknown_fields(value: object, schema: Schema, path: str) -> Iterator[str]:
-    """Fields that the API server refuses from kubectl and prunes from other clients."""
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _unknown_fields(item, schema.get("items", {}), f"{path}[{index}]")
-    if not isinstance(value, Mapping) or schema.get("x-kubernetes-preserve-unknown-fields"):
-        return
-    known = schema.get("properties", {})
-    for key, child in value.items():
-        here = _join(path, key)
-        if here == "status":
-            continue
-        if here == "metadata":
-            yield from _unknown_fields(child, _METADATA, here)
-            continue
-        if key in known:
-            yield from _unknown_fields(child, known[key], here)
-        elif "additionalProperties" not in schema:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-            yield f"{here}: unknown field; {hint}"
 
 
 def with_defaults(value: Any, schema: Schema) -> Any:
@@ -140,7 +91,7 @@ def _schema_problems(resource: Mapping[str, Any]) -> Iterator[str]:
     ):
         path = ""
         for part in error.absolute_path:
-            path = f"{path}[{part}]" if isinstance(part, int) else _join(path, part)
+            path = f"{path}[{part}]" if isinstance(part, int) else join(path, part)
         yield f"{path}: {_sentence(error)}"
 
 
@@ -201,7 +152,7 @@ def _duplicates(value: object, schema: Schema, path: str) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, child in schema.get("properties", {}).items():
             if key in value:
-                yield from _duplicates(value[key], child, _join(path, key))
+                yield from _duplicates(value[key], child, join(path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _duplicates(item, schema.get("items", {}), f"{path}[{index}]")
@@ -215,7 +166,3 @@ def _duplicates(value: object, schema: Schema, path: str) -> Iterator[str]:
                 shown = ", ".join(map(str, identity)) if isinstance(identity, list) else identity
                 yield f"{path}[{index}]: {shown!r} comes twice: remove one"
             seen.append(identity)
-
-
-def _join(path: str, key: object) -> str:
-    return f"{path}.{key}" if path else str(key)
