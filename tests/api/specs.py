@@ -1,7 +1,6 @@
 """Specs of InferenceModels, made by hypothesis from the CRD's own schema and rules."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from random import Random
@@ -11,78 +10,10 @@ from hypothesis import strategies as st
 
 from sirocco_operator.api.crd.cel_rules import broken_rules
 from sirocco_operator.api.validation import with_defaults
+from tests.api.spec_values import CHOSEN, KEYS, QUANTITIES, STRAY, Schema, Values, integers, numbers, strings
 
-Schema = Mapping[str, Any]
-Values = st.SearchStrategy[Any]
-
-_ASCII: Final = st.characters(min_codepoint=32, max_codepoint=126)
-_ANY: Final = st.characters(codec="utf-8")
-# Of all kinds, so that each pattern is met by some; what meets none is drawn from the pattern itself.
-_WORDS: Final = (
-    "",
-    "a",
-    "data",
-    "0" * 63,
-    "a" * 253,
-    "x" * 1024,
-    "Model-1",
-    "zone",
-    "kubernetes.io/hostname",
-    "example.com/gpu",
-    "node-1.example",
-    "main",
-    "1",
-    "500m",
-    "1Gi",
-    "/data",
-    "a/b",
-    ".hidden",
-    "..a",
-    "Memory",
-    "HugePages-2Mi",
-    "limits.cpu",
-    "metadata.name",
-    "metadata.labels['a']",
-    "s0:c1,c2",
-    "größe/日本語",
-    "a b\n",
-)
-_KEYS: Final = ("team", "cpu", "memory", "ephemeral-storage", "example.com/gpu", "hugepages-2Mi", "A_b.c")
-_QUANTITIES: Final = (
-    "1",
-    "500m",
-    "1Gi",
-    "0",
-    "1e3",
-    "1.5",
-    ".5",
-    "128974848",
-    "5Ki",
-    "7T",
-    "1u",
-    "0.1m",
-    "9E",
-)
-# What a careless hand may put into any place.
-_STRAY: Final[tuple[Any, ...]] = (
-    None,
-    True,
-    -1,
-    0,
-    1.0,
-    1.5,
-    2**40,
-    "",
-    "main\n",
-    "\u00a0a",
-    "ü",
-    "x" * 5000,
-    [],
-    {},
-    {"a": 1},
-    [None],
-)
 _CARELESS: Final = 1 / 16
+_RARE: Final = 1 / 8
 # How many optional fields of an object are set, at most; few, so that most rules hold by chance.
 _OPTIONAL: Final = (0, 1, 1, 2, 3)
 # Of these one at most may be set, and an object without any says little.
@@ -95,43 +26,6 @@ _SPEC_FIELDS: Final = 5
 _LONGEST: Final = 100
 _LARGE: Final = 300
 
-# Of the module regex; some of them are none.
-_EXPRESSIONS: Final = (
-    "(?i)secret",
-    "[",
-    "(?<=a)b",
-    f"{'(' * 400}a{')' * 400}",
-    "a{1,99999999999}",
-    r"\p{L}+",
-)
-
-# Where any value that fits would be refused, or be a thousand pods.
-_CHOSEN: Final[Mapping[str, Values]] = {
-    "spec.model.uri": st.sampled_from(
-        (
-            "hf://org/name",
-            "hf://mistralai/Mistral-7B-Instruct-v0.3",
-            f"hf://{'a' * 96}/{'b' * 96}",
-            "pvc://weights",
-            "pvc://weights/a/b",
-            "oci://registry.example.com/models/a:1",
-        )
-    ),
-    "spec.replicas": st.integers(0, 2),
-    "spec.autoscaling.minReplicas": st.just(1),
-    "spec.engine.args[]": st.sampled_from(
-        ("--seed=1", "--max-logprobs=5", "-O3", "--enable-lora", "1", "--x=ü")
-    ),
-    "spec.engine.env[].name": st.sampled_from(("A", "VLLM_USE_V1", "_b", "HTTP_PROXY")),
-    "spec.access.allowedOrigins[]": st.sampled_from(("*", "https://a.example.com", "http://localhost:1")),
-    "spec.access.deniedPatterns[].pattern": st.one_of(
-        st.sampled_from(_EXPRESSIONS),
-        st.text(_ANY, min_size=1, max_size=20),
-    ),
-    "spec.tracing.endpoint": st.sampled_from(("http://collector:4317", "https://a.example.com")),
-    "spec.volumeMounts[].mountPath": st.sampled_from(("/data", "/data/a", "/mnt/b.c", "/größe")),
-    "spec.volumes[].name": st.sampled_from(("a", "b-1", "0" * 63)),
-}
 # The many values of a long list that may hold none twice, and keys of long maps.
 _NUMBERED: Final[Mapping[str, str]] = {
     "spec.volumeMounts[].mountPath": "/data/{}",
@@ -194,7 +88,7 @@ class Specs:
 
     def _field(self, schema: Schema, path: str) -> Values:
         if path not in self._fields:
-            self._fields[path] = _CHOSEN[path] if path in _CHOSEN else self._values(schema, path)
+            self._fields[path] = CHOSEN[path] if path in CHOSEN else self._values(schema, path)
         return self._fields[path]
 
     def _values(self, schema: Schema, path: str) -> Values:
@@ -208,14 +102,14 @@ class Specs:
         if "enum" in schema:
             return st.sampled_from(schema["enum"])
         if schema.get("x-kubernetes-int-or-string"):
-            return st.one_of(st.integers(0, 2**31 - 1), st.sampled_from((0, *_QUANTITIES)))
+            return st.one_of(st.integers(0, 2**31 - 1), st.sampled_from((0, *QUANTITIES)))
         match schema["type"]:
             case "string":
-                return _strings(schema)
+                return strings(schema)
             case "integer":
-                return _integers(schema)
+                return integers(schema)
             case "number":
-                return _numbers(schema)
+                return numbers(schema)
             case "boolean":
                 return st.booleans()
             case "array":
@@ -228,7 +122,6 @@ class Specs:
     def _lists(self, schema: Schema, path: str) -> Values:
         keys = schema.get("x-kubernetes-list-map-keys", ())
         unique = bool(keys) or schema.get("x-kubernetes-list-type") == "set"
-        # An empty list is as good as none.
         least = max(schema.get("minItems", 0), 1)
         most = schema.get("maxItems", _LONGEST)
 
@@ -248,25 +141,26 @@ class Specs:
                 return [form.format(number) for number in range(len(many))]
             return [{**each, key: form.format(number)} for number, each in enumerate(many)]
 
-        return self._sometimes(items.map(as_long_as_may_be), short)
+        rare = items.map(as_long_as_may_be)
+        return self._sometimes(rare if schema.get("minItems") else st.one_of(rare, st.builds(list)), short)
 
     def _maps(self, schema: Schema, path: str) -> Values:
         values = self._field(schema["additionalProperties"], f"{path}{{}}")
         required = st.fixed_dictionaries(dict.fromkeys(schema.get("required", ()), values))
-        short = st.dictionaries(st.sampled_from(_KEYS), values, min_size=1, max_size=2)
+        short = st.dictionaries(st.sampled_from(KEYS), values, min_size=1, max_size=2)
         most = schema.get("maxProperties", _LONGEST)
 
         def as_large_as_may_be(value: Any) -> dict[str, Any]:
             count = most if len(json.dumps(value)) < _LARGE else 1
             return {_NUMBERED_KEY.format(number): value for number in range(count)}
 
-        others = self._sometimes(values.map(as_large_as_may_be), short)
+        others = self._sometimes(st.one_of(values.map(as_large_as_may_be), st.builds(dict)), short)
         return st.tuples(others, required).map(lambda both: {**both[0], **both[1]})
 
     def _sometimes(self, rare: Values, usual: Values) -> Values:
         @st.composite
         def drawn(draw: st.DrawFn) -> Any:
-            return draw(rare if self._chance.random() < 0.1 else usual)
+            return draw(rare if self._chance.random() < _RARE else usual)
 
         return drawn()
 
@@ -286,33 +180,6 @@ class Specs:
         return drawn()
 
 
-def _strings(schema: Schema) -> Values:
-    least, most = schema.get("minLength", 0), schema.get("maxLength", 4096)
-    # `$` is the end of the text, as in the API server, and not also before a last line's end.
-    pattern = re.compile(schema.get("pattern", "").replace("$", r"\Z"))
-    words = [word for word in _WORDS if least <= len(word) <= most and pattern.search(word)]
-    if words and "pattern" in schema:
-        return st.sampled_from(words)
-    if words:
-        short = min(most, 20)
-        texts = (st.text(alphabet, min_size=least, max_size=short) for alphabet in (_ASCII, _ANY))
-        return st.one_of(st.sampled_from(words), *texts)
-    return st.from_regex(pattern, fullmatch=True, alphabet=_ASCII).filter(lambda text: len(text) <= most)
-
-
-def _integers(schema: Schema) -> Values:
-    bits = 31 if schema.get("format") == "int32" else 53
-    low, high = schema.get("minimum", -(2**bits)), schema.get("maximum", 2**bits - 1)
-    return st.one_of(st.integers(low, min(high, low + 100)), st.just(high), st.integers(low, high))
-
-
-def _numbers(schema: Schema) -> Values:
-    low, high = schema["minimum"], schema["maximum"]
-    above = schema.get("exclusiveMinimum", False)
-    edges = (high, 1e-12) if above else (low, high, 1e-12)
-    return st.one_of(st.floats(low, high, exclude_min=above, width=32), st.sampled_from(edges))
-
-
 def _mount_what_is_there(spec: dict[str, Any], chance: Random) -> None:
     """Mounts name volumes of the spec: those that it has, or one that is made for them."""
     if "volumeMounts" not in spec:
@@ -326,7 +193,7 @@ def _spoiled(spec: dict[str, Any], chance: Random) -> dict[str, Any]:
     """The spec with a stray value in one place."""
     spoiled = deepcopy(spec)
     owner, key = chance.choice(list(_places(spoiled)))
-    owner[key] = deepcopy(chance.choice(_STRAY))
+    owner[key] = deepcopy(chance.choice(STRAY))
     return spoiled
 
 
