@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
@@ -47,6 +48,20 @@ class Tried:
     def name(self) -> str:
         """The model's name."""
         return str(self.document["metadata"]["name"])
+
+
+@dataclass(frozen=True)
+class Run:
+    """All models, where they were sent, and the operator that works on them."""
+
+    cluster: ControlPlane
+    operator: OperatorProcess
+    tried: list[Tried]
+
+    @property
+    def taken(self) -> list[Tried]:
+        """Those that the API server took."""
+        return [each for each in self.tried if not each.refusal]
 
 
 def documents() -> list[Object]:
@@ -180,46 +195,51 @@ def _first(what: str, found: list[str]) -> str:
     return f"{len(found)} {what}, e.g.\n" + "\n".join(found[:3])
 
 
-def test_whatever_the_api_server_takes_ends_in_objects_or_in_a_reason() -> None:
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """The models, sent to a control plane of their own: hundreds of them go with it."""
     with ThreadPoolExecutor(1) as beside:
         drawing = beside.submit(documents)
-        # A control plane of the test's own: its hundreds of models go with it.
-        with ControlPlane(
-            [yaml.safe_load(CRD_FILE.read_text())], controller_flags=FAST, environment={"GOGC": "400"}
-        ) as cluster:
+        crd = yaml.safe_load(CRD_FILE.read_text())
+        with ControlPlane([crd], controller_flags=FAST, environment={"GOGC": "400"}) as cluster:
             install_rights(cluster.client)
             cluster.client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
             # So many models keep a busy machine from answering within the usual seconds.
             with OperatorProcess(cluster, lease_seconds="60") as operator:
-                follow(cluster, operator, drawing.result())
+                yield Run(cluster, operator, send(cluster, drawing.result()))
 
 
-def follow(cluster: ControlPlane, operator: OperatorProcess, drawn: list[Object]) -> None:
-    """Send the models and look at what becomes of them."""
-    client, tried = cluster.client, send(cluster, drawn)
-    taken = {each.name for each in tried if not each.refusal}
-    refusals = Counter(each.refusal for each in tried if each.refusal)
-    assert len(taken) > EXAMPLES * 0.9, refusals.most_common(5)
-    set_fields = {field for each in tried if not each.refusal for field in each.document["spec"]}
-    assert set_fields >= resource_schema()["properties"]["spec"]["properties"].keys()
+def test_render_takes_what_the_api_server_takes(run: Run) -> None:
+    differing = judged_otherwise(run.tried)
+    assert differing == [], _first("models judged otherwise", differing)
 
-    # While the operator works.
-    differing = judged_otherwise(tried)
+
+def test_each_field_reaches_the_operator(run: Run) -> None:
+    refusals = Counter(each.refusal for each in run.tried if each.refusal)
+    assert len(run.taken) > EXAMPLES * 0.9, refusals.most_common(5)
+    fields = {field for each in run.taken for field in each.document["spec"]}
+    assert fields == resource_schema()["properties"]["spec"]["properties"].keys()
+
+
+def test_what_the_api_server_takes_ends_in_objects_or_in_a_reason(run: Run) -> None:
+    client, names = run.cluster.client, {each.name for each in run.taken}
     eventually(
-        lambda: not untold(client, taken),
+        lambda: not untold(client, names),
         DEADLINE,
-        lambda: _first("models without a status", untold(client, taken)),
+        lambda: _first("models to have a status", untold(client, names)),
         0.5,
     )
     eventually(
         lambda: not lacking(client),
-        DEADLINE / 2,
-        lambda: _first("models with neither objects nor a reason", lacking(client)),
+        DEADLINE,
+        lambda: _first("models to have objects or a reason", lacking(client)),
         1,
     )
-    assert differing == [], _first("models judged otherwise by render", differing)
-    assert busy(cluster) == []
-    assert operator.metric("sirocco_operator_reconciles_total") < MOST_PASSES * len(taken)
-    assert operator.metric("sirocco_operator_reconciles_total", result="error") == 0
-    assert operator.restarts == 0
-    assert "Traceback" not in operator.log.read_text()
+
+
+def test_the_operator_neither_ends_nor_runs_hot(run: Run) -> None:
+    assert busy(run.cluster) == []
+    assert run.operator.metric("sirocco_operator_reconciles_total") < MOST_PASSES * len(run.taken)
+    assert run.operator.metric("sirocco_operator_reconciles_total", result="error") == 0
+    assert run.operator.restarts == 0
+    assert "Traceback" not in run.operator.log.read_text()
