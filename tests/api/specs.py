@@ -184,7 +184,8 @@ def _mount_what_is_there(spec: dict[str, Any], chance: Random) -> None:
     """Mounts name volumes of the spec: those that it has, or one that is made for them."""
     if "volumeMounts" not in spec:
         return
-    names = [volume["name"] for volume in spec.setdefault("volumes", [{"name": "a"}])]
+    spec["volumes"] = spec.get("volumes") or [{"name": "a"}]
+    names = [volume["name"] for volume in spec["volumes"]]
     for mount in spec["volumeMounts"]:
         mount["name"] = chance.choice(names)
 
