@@ -28,9 +28,10 @@ from tests.waiting import eventually
 EXAMPLES: Final = 300
 NAMESPACE: Final = "any"
 DEADLINE: Final = 120.0
-# A model has eight children and some statuses; a refused one is tried again with a back-off.
-MOST_CALLS: Final = 60
-MOST_PASSES: Final = 30
+# Objects of a model's name, and some statuses; a refused one is tried again with a back-off.
+MOST_CALLS: Final = 30
+# On average: the first, one for the events of what was made, and those of its pods.
+MOST_PASSES: Final = 10
 # Reasons with which a child may be missing.
 REFUSED: Final = {Reason.CHILD_REJECTED, Reason.IMAGE_VOLUMES_UNSUPPORTED, Reason.RECONCILE_FAILED}
 # Fields that hold much of what may be wrong are set more often than others.
