@@ -78,15 +78,9 @@ def _matches(validator: Any, pattern: str, value: object, _: Schema) -> Iterator
         yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
 
 
-def _fits_format(_: Any, form: str, value: object, __: Schema) -> Iterator[jsonschema.ValidationError]:
-    """The keyword `format`, where the API server looks at it: whole numbers of 32 bits."""
-    if form == "int32" and isinstance(value, int | float) and not -(2**31) <= value < 2**31:
-        yield jsonschema.ValidationError(f"is {value}: must be a number of 32 bits, at most {2**31 - 1}")
-
-
 _Validator: Final = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
     jsonschema.Draft4Validator,
-    {"pattern": _matches, "format": _fits_format},
+    {"pattern": _matches},
     # Like the API server's, the later drafts' takes 1.0 for a whole number.
     type_checker=jsonschema.Draft6Validator.TYPE_CHECKER,
 )
