@@ -416,6 +416,7 @@ MISFITS: dict[str, Document] = {
         ]
     ),
     "spreading unevenly by nothing": with_spread(maxSkew=0),
+    "spreading beyond 32 bits": with_spread(maxSkew=2**31),
     "spreading by text": with_spread(maxSkew="1"),
     "a misspelt volume": with_volume(emptyDirectory={}),
     "a misspelt field of a volume": with_volume(configMap={"name": "a", "item": []}),
@@ -442,6 +443,12 @@ MISFITS: dict[str, Document] = {
     ),
     "a taint's key that Kubernetes refuses": document(tolerations=[{"key": "a b", "operator": "Exists"}]),
     "an image with a space behind it": document(engine={"image": "registry/vllm:1 "}),
+    "an image with a space that not everybody takes for one": document(
+        engine={"image": "registry/vllm:1\xa0"}
+    ),
+    "a served name with an end of line": document(servedNames=["a\n"]),
+    "a kind of GPU with a long name": document(gpuResource=f"example.com/{'a' * 64}"),
+    "a kind of GPU of no domain": document(gpuResource="example..com/gpu"),
     "a quantity with a wrong unit": document(resources={"limits": {"memory": "16GB"}}),
     "a quantity that is a fraction": document(resources={"limits": {"cpu": 1.5}}),
     "a negative quantity": document(resources={"limits": {"cpu": -1}}),
@@ -577,6 +584,7 @@ ACCEPTED: dict[str, Document] = {
     "the smallest": document(),
     "a name of 52 characters": document("m" * 52),
     "nulls": document(replicas=None, cache=None, engine=None, nodeSelector={"zone": None}),
+    "a whole number with a point": document(drain={"timeoutSeconds": 60.0}),
     "a claim's root": with_model(uri="pvc://weights"),
     "a claim's folder": with_model(uri="pvc://weights/mistral/v0.3"),
     "an image with port, tag and digest": with_model(

@@ -60,3 +60,9 @@ def test_a_pattern_that_python_cannot_read_is_refused_before_a_pod_starts_with_i
     rules = [{"name": "card", "pattern": "[0-9"}]
     with pytest.raises(InvalidResource, match=r"pattern: is not .*unterminated character set"):
         parse(_raw(access={"deniedPatterns": rules}))
+
+
+def test_a_pattern_that_is_nested_too_deeply_to_read_is_refused() -> None:
+    rules = [{"name": "deep", "pattern": f"{'(' * 400}a{')' * 400}"}]
+    with pytest.raises(InvalidResource, match=r"deniedPatterns\[0\]\.pattern: .*nested too deeply"):
+        parse(_raw(access={"deniedPatterns": rules}))

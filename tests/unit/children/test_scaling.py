@@ -75,8 +75,9 @@ def test_several_figures_are_all_targets() -> None:
     }
 
 
-def test_a_target_below_a_thousandth_is_not_rounded_to_nothing() -> None:
-    assert _targets(**_with(target={"queueWaitSeconds": 0.0001})) == {"sirocco_queue_wait_seconds": "1m"}
+@pytest.mark.parametrize("seconds", [0.0001, 1e-12])
+def test_a_target_below_a_thousandth_is_not_rounded_to_nothing(seconds: float) -> None:
+    assert _targets(**_with(target={"queueWaitSeconds": seconds})) == {"sirocco_queue_wait_seconds": "1m"}
 
 
 def test_what_is_given_of_a_behavior_leaves_the_rest_as_it_is() -> None:

@@ -1,8 +1,10 @@
 """The whole status: its fields, its conditions, and its stability while nothing changes."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
+from sirocco_operator.api.dropped_fields import LAST_APPLIED
 from sirocco_operator.status.compute import compute, invalid
 from sirocco_operator.status.observed import Observed, Refusal, RefusalCause
 from tests.unit.status import cluster
@@ -51,6 +53,19 @@ def test_a_model_with_keys_says_so() -> None:
     model = cluster.model({"access": {"keysSecretName": "keys"}})
 
     assert compute(model, serving(), {}, cluster.NOW)["access"] == "Keys"
+
+
+def test_fields_that_were_dropped_are_told_beside_the_reason() -> None:
+    model = cluster.model()
+    applied = json.dumps({"spec": {"model": {"uri": model.spec.model.uri}, "replica": 2}})
+    metadata = model.metadata.model_copy(update={"annotations": {LAST_APPLIED: applied}})
+
+    status = compute(model.model_copy(update={"metadata": metadata}), serving(), {}, cluster.NOW)
+
+    assert status["message"] == (
+        "1 of 1 replicas serve; the API server has dropped spec.replica: unknown field; "
+        "did you mean replicas?"
+    )
 
 
 def test_gpus_count_only_for_pods_that_have_a_node() -> None:

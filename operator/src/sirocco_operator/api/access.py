@@ -20,6 +20,8 @@ def _valid_expression(pattern: str) -> str:
     except regex.error as error:
         # CEL has another dialect, so the status reports this and `kubectl apply` cannot.
         raise ValueError(f"is not a regular expression of Python's module regex: {error}") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply: write it with fewer groups inside one another") from None
     return pattern
 
 

@@ -47,7 +47,8 @@ class Engine(ApiModel):
         default=None,
         min_length=1,
         max_length=512,
-        pattern=r"^\S+$",
+        # ASCII without spaces: Python and the API server do not take the same characters for spaces.
+        pattern="^[!-~]+$",
         description="Serving image with Sirocco's layer over vLLM. Default: the operator's for the device.",
     )
     max_model_len: int | None = Field(

@@ -249,7 +249,7 @@ class InferenceModelSpec(PodFields):
         default=NVIDIA_GPU,
         min_length=1,
         max_length=253,
-        pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
+        pattern=f"{DNS_SUBDOMAIN.removesuffix('$')}/[A-Za-z0-9]([A-Za-z0-9._-]{{0,61}}[A-Za-z0-9])?$",
         description="Extended resource that a GPU is asked for by.",
     )
     engine: Engine = Field(default=Engine(), description="Settings of vLLM.")

@@ -1,6 +1,5 @@
 """Finds offline what the API server would refuse in a document, with the CRD's own schema and rules."""
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -12,33 +11,8 @@ import jsonschema
 from sirocco_operator.api.crd.cel_rules import broken_rules
 from sirocco_operator.api.crd.definition import resource_schema
 from sirocco_operator.api.pod import DNS_SUBDOMAIN
+from sirocco_operator.api.unknown_fields import Schema, join, unknown_fields
 from sirocco_operator.api.v1alpha1 import API_VERSION, KIND
-
-Schema = Mapping[str, Any]
-
-# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta
-_METADATA: Final[Schema] = {
-    "properties": {
-        name: {"x-kubernetes-preserve-unknown-fields": True}
-        for name in (
-            "name",
-            "generateName",
-            "namespace",
-            "labels",
-            "annotations",
-            "finalizers",
-            "ownerReferences",
-            "uid",
-            "resourceVersion",
-            "generation",
-            "creationTimestamp",
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-            "managedFields",
-            "selfLink",
-        )
-    }
-}
 
 # The API server accepts DNS subdomains as names of objects.
 _MAX_OBJECT_NAME: Final = 253
@@ -53,7 +27,7 @@ def problems(document: object) -> list[str]:
         return header
     schema = _schema()
     resource = {key: document[key] for key in ("apiVersion", "kind", "spec") if key in document}
-    found = list(_unknown_fields(document, schema, ""))
+    found = list(unknown_fields(document, schema, ""))
     resource = with_defaults(resource, schema)
     resource["metadata"] = {"name": document["metadata"]["name"]}
     found += _schema_problems(resource)
@@ -83,29 +57,6 @@ def _header_problems(document: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _unknown_fields(value: object, schema: Schema, path: str) -> Iterator[str]:
-    """Fields that the API server refuses from kubectl and prunes from other clients."""
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _unknown_fields(item, schema.get("items", {}), f"{path}[{index}]")
-    if not isinstance(value, Mapping) or schema.get("x-kubernetes-preserve-unknown-fields"):
-        return
-    known = schema.get("properties", {})
-    for key, child in value.items():
-        here = _join(path, key)
-        if here == "status":
-            continue
-        if here == "metadata":
-            yield from _unknown_fields(child, _METADATA, here)
-            continue
-        if key in known:
-            yield from _unknown_fields(child, known[key], here)
-        elif "additionalProperties" not in schema:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-            yield f"{here}: unknown field; {hint}"
-
-
 def with_defaults(value: Any, schema: Schema) -> Any:
     """The value as the API server stores it: without declared null fields, and with defaults."""
     if isinstance(value, list):
@@ -121,15 +72,29 @@ def with_defaults(value: Any, schema: Schema) -> Any:
     return {key: with_defaults(child, known.get(key, others)) for key, child in {**defaults, **given}.items()}
 
 
+def _matches(validator: Any, pattern: str, value: object, _: Schema) -> Iterator[jsonschema.ValidationError]:
+    """The keyword `pattern` with the API server's `$`, which is not also before a last line's end."""
+    if validator.is_type(value, "string") and not re.search(pattern.replace("$", r"\Z"), str(value)):
+        yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+_Validator: Final = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft4Validator,
+    {"pattern": _matches},
+    # Like the API server's, the later drafts' takes 1.0 for a whole number.
+    type_checker=jsonschema.Draft6Validator.TYPE_CHECKER,
+)
+
+
 def _schema_problems(resource: Mapping[str, Any]) -> Iterator[str]:
     """Violations of the structural schema, whose OpenAPI 3.0 keywords are those of JSON Schema draft 4."""
-    validator = jsonschema.Draft4Validator(_schema())
+    validator = _Validator(_schema())
     for error in sorted(
         validator.iter_errors(resource), key=lambda error: list(map(str, error.absolute_path))
     ):
         path = ""
         for part in error.absolute_path:
-            path = f"{path}[{part}]" if isinstance(part, int) else _join(path, part)
+            path = f"{path}[{part}]" if isinstance(part, int) else join(path, part)
         yield f"{path}: {_sentence(error)}"
 
 
@@ -190,7 +155,7 @@ def _duplicates(value: object, schema: Schema, path: str) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, child in schema.get("properties", {}).items():
             if key in value:
-                yield from _duplicates(value[key], child, _join(path, key))
+                yield from _duplicates(value[key], child, join(path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _duplicates(item, schema.get("items", {}), f"{path}[{index}]")
@@ -204,7 +169,3 @@ def _duplicates(value: object, schema: Schema, path: str) -> Iterator[str]:
                 shown = ", ".join(map(str, identity)) if isinstance(identity, list) else identity
                 yield f"{path}[{index}]: {shown!r} comes twice: remove one"
             seen.append(identity)
-
-
-def _join(path: str, key: object) -> str:
-    return f"{path}.{key}" if path else str(key)

@@ -32,7 +32,8 @@ class Target:
     @property
     def quantity(self) -> str:
         """The value as the API server stores it, rounded up to thousandths."""
-        thousandths = math.ceil(round(self.value * 1000, 6))
+        # Rounded first, as the product of 0.07 is a bit above 70; a target of nothing is refused.
+        thousandths = max(1, math.ceil(round(self.value * 1000, 6)))
         return str(thousandths // 1000) if thousandths % 1000 == 0 else f"{thousandths}m"
 
 

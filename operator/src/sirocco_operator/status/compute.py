@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sirocco_operator.api.dropped_fields import dropped_fields
 from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.children.labels import selector_string
 from sirocco_operator.children.serving_config import has_keys
 from sirocco_operator.status import pods
 from sirocco_operator.status.conditions import Condition, conditions_of, with_times
 from sirocco_operator.status.detector import Finding
-from sirocco_operator.status.messages import quotation
+from sirocco_operator.status.messages import QUOTATION_LIMIT, bounded, quotation
 from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.observed import Manifest, Observed
 from sirocco_operator.status.progress import assess
@@ -61,6 +62,9 @@ def compute(
     if scaling:
         conditions.append(Condition(SCALING_ACTIVE, scaling.status, str(scaling.reason), scaling.message))
     status["conditions"] = with_times(conditions, model.metadata.generation, previous, now)
+    if dropped := dropped_fields(model):
+        told = bounded(f"the API server has dropped {'; '.join(dropped)}", QUOTATION_LIMIT)
+        status["message"] = f"{finding.message}; {told}"
     if progress.since:
         status["lastProgressTime"] = progress.since
     if has_service:

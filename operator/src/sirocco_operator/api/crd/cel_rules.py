@@ -17,9 +17,11 @@ _KUBERNETES_FUNCTIONS = {
 
 def broken_rules(value: Any, schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
     """The path and message of every broken rule; the value must fit the schema."""
-    for validation in schema.get("x-kubernetes-validations", ()):
-        if not _evaluate(validation["rule"], value):
-            yield (path + validation.get("fieldPath", "")).lstrip("."), _message(validation, value)
+    if rules := schema.get("x-kubernetes-validations"):
+        context = _context(value)
+        for rule in rules:
+            if not _program(rule["rule"]).execute(context):
+                yield (path + rule.get("fieldPath", "")).lstrip("."), _message(rule, context)
     if isinstance(value, Mapping):
         known = schema.get("properties", {})
         for key, child in value.items():
@@ -30,15 +32,15 @@ def broken_rules(value: Any, schema: Mapping[str, Any], path: str = "") -> Itera
             yield from broken_rules(item, schema.get("items", {}), f"{path}[{index}]")
 
 
-def _message(validation: Mapping[str, str], value: Any) -> str:
-    expression = validation.get("messageExpression")
-    return validation["message"] if expression is None else str(_evaluate(expression, value))
+def _message(rule: Mapping[str, str], context: cel.Context) -> str:
+    expression = rule.get("messageExpression")
+    return rule["message"] if expression is None else str(_program(expression).execute(context))
 
 
-def _evaluate(expression: str, value: Any) -> Any:
+def _context(value: Any) -> cel.Context:
     context = cel.Context(variables={"self": value}, functions=dict(_KUBERNETES_FUNCTIONS))
     add_stdlib_to_context(context)
-    return _program(expression).execute(context)
+    return context
 
 
 @lru_cache(maxsize=256)

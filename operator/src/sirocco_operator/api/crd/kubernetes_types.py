@@ -81,6 +81,9 @@ def _expand(node: Mapping[str, Any]) -> Schema:
     if "$ref" in node:
         return kubernetes_type(node["$ref"])
     schema = dict(node)
+    if schema.get("format") == "int32":
+        # The API server checks no format in a resource, and cannot read more bits in a pod.
+        schema |= {"minimum": -(2**31), "maximum": 2**31 - 1}
     if "properties" in schema:
         schema["properties"] = {name: _expand(child) for name, child in schema["properties"].items()}
     for key in ("items", "additionalProperties"):

@@ -37,7 +37,9 @@ with a letter. What breaks a rule is refused by the API server at `kubectl apply
 `affinity`, `topologySpreadConstraints` and `volumes` have the schema of Kubernetes {KUBERNETES_VERSION}.
 `kubectl`, server-side apply and `sirocco render` refuse a field that the schema does not know. From other
 clients the API server drops such a field and answers with a warning that names it: a client that sends
-`fieldValidation=Strict` has the write refused.
+`fieldValidation=Strict` has the write refused. Where `kubectl apply --validate=false`, or a tool that applies
+like it, has kept what was written in its annotation, `status.message` names the dropped field until the spec
+is changed; other clients leave nothing to tell it by.
 """
 
 
