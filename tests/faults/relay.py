@@ -61,7 +61,7 @@ class Relay:
         self._cluster = cluster
         (self._port,) = free_ports(1)
         self._folder = Path(tempfile.mkdtemp(prefix="sirocco-relay-"))
-        self._watches: dict[web.Request, ClientResponse] = {}
+        self._watches: dict[ClientResponse, web.Request] = {}
         self._expired: set[str] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
@@ -93,8 +93,8 @@ class Relay:
             watches = dict(self._watches)
             self._watches.clear()
             if expire:
-                self._expired |= {request.path for request in watches}
-            for request, answer in watches.items():
+                self._expired |= {request.path for request in watches.values()}
+            for answer, request in watches.items():
                 self._abort(request)
                 answer.close()
             return len(watches)
@@ -154,23 +154,27 @@ class Relay:
             async with self._api.request(
                 request.method, request.rel_url, headers=headers, data=body or None
             ) as answer:
-                passed = {
-                    name: answer.headers[name]
-                    for name in ("Content-Type", "Content-Encoding", "Retry-After")
-                    if name in answer.headers
-                }
-                response = web.StreamResponse(status=answer.status, headers=passed)
-                await self._silence()
-                await response.prepare(request)
-                if request.query.get("watch") == "true":
-                    self._watches[request] = answer
-                async for part in answer.content.iter_any():
-                    await self._silence()
-                    await response.write(part)
-                await response.write_eof()
-                return response
+                return await self._answer(request, answer)
         # The API server ended, or who asked.
         except (ClientError, TimeoutError, OSError):
             return self._abort(request)
+
+    async def _answer(self, request: web.Request, answer: ClientResponse) -> web.StreamResponse:
+        passed = {
+            name: answer.headers[name]
+            for name in ("Content-Type", "Content-Encoding", "Retry-After")
+            if name in answer.headers
+        }
+        response = web.StreamResponse(status=answer.status, headers=passed)
+        await self._silence()
+        await response.prepare(request)
+        if request.query.get("watch") == "true":
+            self._watches[answer] = request
+        try:
+            async for part in answer.content.iter_any():
+                await self._silence()
+                await response.write(part)
+            await response.write_eof()
         finally:
-            self._watches.pop(request, None)
+            self._watches.pop(answer, None)
+        return response

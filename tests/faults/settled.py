@@ -21,8 +21,10 @@ from tests.waiting import eventually
 DEADLINE = 180.0
 # The longest that a change may take to reach its Deployment once all is well again, in seconds; and for each
 # model more, where hundreds change at the same time.
-PROMPT = 5.0
+PROMPT = 10.0
 PROMPT_EACH = 0.05
+# Of how many models an object is deleted, too.
+LOST = 3
 MANAGED = "app.kubernetes.io/managed-by=sirocco-operator"
 _KINDS = [kind for kind in CHILD_KINDS if not kind.optional]
 _NOT_COMPARED = {"apiVersion", "kind", "metadata", "revision"}
@@ -83,7 +85,7 @@ def differences(
     decided: Collection[str] = (),
 ) -> Iterator[str]:
     """What is not as these models, and no others, ask for."""
-    models = {each["metadata"]["name"]: each for each in client.objects("InferenceModel", namespace)}
+    models = _by_name(client.objects("InferenceModel", namespace))
     if set(models) != set(names):
         yield f"models {sorted(models)} instead of {sorted(names)}"
         return
@@ -168,21 +170,34 @@ def _same(wanted: Any, live: Any) -> bool:
 
 
 def follow_changes(client: Client, namespace: str, names: Collection[str]) -> None:
-    """Change each model, and wait until its Deployment and its status have followed."""
+    """Change each model, and delete some of their objects; wait until all is promptly as wanted."""
     before = {
         each["metadata"]["name"]: each["spec"]["replicas"]
         for each in client.objects("InferenceModel", namespace)
     }
     wanted = {name: 2 if before[name] == 1 else 1 for name in names}
+    lost = {name: client.get("Service", namespace, name)["metadata"]["uid"] for name in sorted(names)[:LOST]}
     for name, replicas in wanted.items():
         client.patch("InferenceModel", namespace, name, {"spec": {"replicas": replicas}})
+    for name in lost:
+        client.delete("Service", namespace, name)
 
     def behind() -> list[str]:
-        found = {each["metadata"]["name"]: each for each in client.objects("Deployment", namespace)}
-        told = {each["metadata"]["name"]: each for each in client.objects("InferenceModel", namespace)}
+        deployments = _by_name(client.objects("Deployment", namespace))
+        models = _by_name(client.objects("InferenceModel", namespace))
+        services = _by_name(client.objects("Service", namespace))
         return [
-            name for name in names if found[name]["spec"]["replicas"] != wanted[name] or _untold(told[name])
+            name
+            for name in names
+            if deployments[name]["spec"]["replicas"] != wanted[name]
+            or _untold(models[name])
+            or name not in services
+            or services[name]["metadata"]["uid"] == lost.get(name)
         ]
 
     prompt = PROMPT + PROMPT_EACH * len(names)
     eventually(lambda: not behind(), prompt, lambda: f"the changes of {behind()} to be followed", 0.05)
+
+
+def _by_name(objects: Sequence[Object]) -> dict[str, Object]:
+    return {each["metadata"]["name"]: each for each in objects}
