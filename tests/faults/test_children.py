@@ -11,7 +11,7 @@ from tests.api.operator_process import OperatorProcess
 from tests.faults.record import Record
 from tests.faults.settled import MANAGED, follow_changes, wait_wanted
 
-MODELS = 20
+MODELS = 10
 KINDS = (
     "ConfigMap",
     "ControllerRevision",

@@ -4,6 +4,7 @@ import time
 
 from tests.api.client import Client, Object
 from tests.api.control_plane import ControlPlane
+from tests.api.kubelet import Kubelet
 from tests.api.models import model
 from tests.api.operator_process import OperatorProcess
 from tests.api.test_edits import mirror_images
@@ -12,7 +13,7 @@ from tests.faults.record import Record
 from tests.faults.settled import wait_settled
 from tests.waiting import eventually
 
-MODELS = 20
+MODELS = 10
 MINUTE = 60.0
 # By then a model says what it waits for.
 TOLD_SECONDS = 10.0
@@ -34,22 +35,24 @@ def test_a_webhook_that_changes_what_is_written(
     names = [f"model-{number}" for number in range(MODELS)]
     decided = {"image", "terminationGracePeriodSeconds"}
     offset = cluster.audit_offset()
-    with mutated(client, namespace, mesh):
+    # Another template comes with pods that become ready.
+    with Kubelet(client, namespace):
+        with mutated(client, namespace, mesh):
+            for name in names:
+                client.create(model(namespace, name))
+            for _ in range(3):
+                wait_settled(client, cluster, namespace, names, decided=decided)
+            images = {
+                each["spec"]["template"]["spec"]["containers"][0]["image"].partition("/")[0]
+                for each in client.objects("Deployment", namespace)
+            }
+            assert images == {"mirror.example.com"}
+            cluster.wait_quiet(namespace)
+            deployments = [each for each in cluster.writes(offset, namespace) if "/deployments" in each]
+        # What it made of them stays until they are written for another reason.
         for name in names:
-            client.create(model(namespace, name))
-        for _ in range(3):
-            wait_settled(client, cluster, namespace, names, decided=decided)
-        images = {
-            each["spec"]["template"]["spec"]["containers"][0]["image"].partition("/")[0]
-            for each in client.objects("Deployment", namespace)
-        }
-        assert images == {"mirror.example.com"}
-        cluster.wait_quiet(namespace)
-        deployments = [each for each in cluster.writes(offset, namespace) if "/deployments" in each]
-    # What it made of them stays until they are written for another reason.
-    for name in names:
-        client.patch("InferenceModel", namespace, name, {"spec": {"replicas": 3}})
-    seconds = wait_settled(client, cluster, namespace, names)
+            client.patch("InferenceModel", namespace, name, {"spec": {"replicas": 3}})
+        seconds = wait_settled(client, cluster, namespace, names)
     record(
         f"{len(deployments)} writes of the Deployments of {MODELS} models that changed three times; without "
         f"it as the specs ask {seconds:.0f} s after the next change"
@@ -71,12 +74,13 @@ def test_a_webhook_that_fails_for_a_minute(
         for name in names:
             client.create(model(namespace, name))
         wait_settled(client, cluster, namespace, names)
-        failing, began = True, time.monotonic()
+        failing = True
         for name in names[: MODELS // 2]:
             client.patch("InferenceModel", namespace, name, {"spec": {"replicas": 3}})
         new = [f"new-{number}" for number in range(MODELS)]
         for name in new:
             client.create(model(namespace, name))
+        began = time.monotonic()
 
         def untold() -> list[str]:
             found = {each["metadata"]["name"]: each for each in client.objects("InferenceModel", namespace)}
