@@ -14,11 +14,15 @@ from tests.serving.conftest import images, model
 __all__ = ["client", "cluster", "images", "model", "namespace", "record"]
 
 
+# That of an installation: the shorter one of other tests is lost on a busy machine.
+LEASE_SECONDS = "15"
+
+
 @pytest.fixture(scope="module")
 def operator(cluster: ControlPlane) -> Iterator[OperatorProcess]:
     """A module's operator: the next module may have another kind of one, and never two at a time."""
     install_rights(cluster.client)
-    with OperatorProcess(cluster) as process:
+    with OperatorProcess(cluster, lease_seconds=LEASE_SECONDS) as process:
         yield process
         process.stop()
 
