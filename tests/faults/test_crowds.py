@@ -92,26 +92,40 @@ def test_the_crd_upgraded_under_load(
     names = [f"model-{number}" for number in range(UPGRADED)]
     restarts = operator.restarts
     with ThreadPoolExecutor(1) as pool:
-        creating = pool.submit(
-            lambda: [client.create(model(namespace, name, affinity={"nodeAffinity": {}})) for name in names]
-        )
+        creating = pool.submit(lambda: [create_at_last(client, namespace, name) for name in names])
         rounds = 0
         while rounds < 5 or not creating.done():
             client.apply(old)
             client.apply(new)
             rounds += 1
         creating.result()
+    wait_served(client, namespace)
     up = wait_settled(client, cluster, namespace, names)
     # An older one stays where somebody forgets it.
     client.apply(old)
+    wait_served(client, namespace)
     down = wait_wanted(client, cluster, namespace, names)
     client.apply(new)
+    wait_served(client, namespace)
     wait_settled(client, cluster, namespace, names)
     assert operator.restarts == restarts
     record(
         f"{rounds} times down and up while {UPGRADED} models were made; as wanted {up:.0f} s later, and "
         f"{down:.0f} s after the older one was left there"
     )
+
+
+def create_at_last(client: Client, namespace: str, name: str) -> None:
+    """Create a model, and again while the API server answers 429, as it does for a moment at each change."""
+    path = client.path("InferenceModel", namespace)
+    manifest = model(namespace, name, affinity={"nodeAffinity": {}})
+    eventually(lambda: client.raw("POST", path, manifest).status_code in (201, 409), MINUTE, name, 0.05)
+
+
+def wait_served(client: Client, namespace: str) -> None:
+    """Wait until the API server serves the models by the CRD that was applied last."""
+    path = client.path("InferenceModel", namespace)
+    eventually(lambda: client.raw("GET", path).is_success, MINUTE, "the models to be served", 0.1)
 
 
 def older(crd: dict[str, Any]) -> dict[str, Any]:
