@@ -2,12 +2,13 @@
 
 import copy
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import yaml
 
-from tests.api.client import Client
+from tests.api.client import Client, Object
 from tests.api.conftest import CRD_FILE
 from tests.api.control_plane import ControlPlane
 from tests.api.models import model
@@ -92,7 +93,7 @@ def test_the_crd_upgraded_under_load(
     names = [f"model-{number}" for number in range(UPGRADED)]
     restarts = operator.restarts
     with ThreadPoolExecutor(1) as pool:
-        creating = pool.submit(lambda: [create_at_last(client, namespace, name) for name in names])
+        creating = pool.submit(create_all, client, namespace, names)
         rounds = 0
         while rounds < 5 or not creating.done():
             client.apply(old)
@@ -115,11 +116,16 @@ def test_the_crd_upgraded_under_load(
     )
 
 
-def create_at_last(client: Client, namespace: str, name: str) -> None:
-    """Create a model, and again while the API server answers 429, as it does for a moment at each change."""
+def create_all(client: Client, namespace: str, names: Sequence[str]) -> None:
+    """Create models, each again while the API server answers 429, as it does for a moment at each change."""
     path = client.path("InferenceModel", namespace)
-    manifest = model(namespace, name, affinity={"nodeAffinity": {}})
-    eventually(lambda: client.raw("POST", path, manifest).status_code in (201, 409), MINUTE, name, 0.05)
+    for name in names:
+        manifest = model(namespace, name, affinity={"nodeAffinity": {}})
+
+        def created(manifest: Object = manifest) -> bool:
+            return client.raw("POST", path, manifest).status_code in (201, 409)
+
+        eventually(created, MINUTE, f"{name} to be created", 0.05)
 
 
 def wait_served(client: Client, namespace: str) -> None:
