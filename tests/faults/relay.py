@@ -11,13 +11,23 @@ from types import TracebackType
 from typing import Final, Self
 
 import yaml
-from aiohttp import ClientSession, DummyCookieJar, TCPConnector, web
+from aiohttp import (
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+    web,
+)
 
 from tests.api.control_plane import ControlPlane
 from tests.api.processes import free_ports
 
 _PASSED: Final = ("Authorization", "Content-Type", "Accept", "User-Agent")
 _WRITES: Final = ("POST", "PUT", "PATCH", "DELETE")
+# How often a silent relay looks whether it may speak again, in seconds.
+_LOOK_SECONDS: Final = 0.1
 _EXPIRED: Final = {
     "type": "ERROR",
     "object": {
@@ -34,23 +44,24 @@ _EXPIRED: Final = {
 class Relay:
     """Plain HTTP on a port of 127.0.0.1, handed on to the API server of `cluster` while it is entered.
 
-    The faults are attributes, which may change at any time: `away` ends every connection without an answer,
-    `delay` holds each call for so many seconds, `refusal` answers with this HTTP status.
+    The faults are attributes, which may change at any time: `away` ends every new connection without an
+    answer, `silent` takes them and answers nothing, also on the watches there are, `delay` holds each call
+    for so many seconds, `refusal` answers with this HTTP status.
     """
 
     def __init__(self, cluster: ControlPlane) -> None:
         self.away = False
+        self.silent = False
         self.delay = 0.0
         self.refusal = 0
-        # Told of each write but the Lease's; whether it is handed on.
+        # Told of each write but those of Leases; whether it is handed on.
         self.before_write: Callable[[], bool] = lambda: True
-        # How many calls came, and how many of them were refused or cut.
+        # How many calls came.
         self.calls = 0
-        self.spoilt = 0
         self._cluster = cluster
         (self._port,) = free_ports(1)
         self._folder = Path(tempfile.mkdtemp(prefix="sirocco-relay-"))
-        self._watches: set[web.Request] = set()
+        self._watches: dict[ClientResponse, web.Request] = {}
         self._expired: set[str] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
@@ -79,20 +90,25 @@ class Relay:
         """End all watches; how many. With `expire`, what each had seen is too old for the next one (410)."""
 
         async def cut() -> int:
-            watches = list(self._watches)
+            watches = dict(self._watches)
+            self._watches.clear()
             if expire:
-                self._expired |= {request.path for request in watches}
-            for request in watches:
+                self._expired |= {request.path for request in watches.values()}
+            for answer, request in watches.items():
                 self._abort(request)
+                answer.close()
             return len(watches)
 
         return asyncio.run_coroutine_threadsafe(cut(), self._loop).result(30)
 
     async def _start(self) -> None:
         context = ssl.create_default_context(cafile=str(self._cluster.certificate))
-        connector = TCPConnector(ssl=context, limit=0)
         self._api = ClientSession(
-            self._cluster.server, connector=connector, cookie_jar=DummyCookieJar(), auto_decompress=False
+            self._cluster.server,
+            connector=TCPConnector(ssl=context, limit=0),
+            cookie_jar=DummyCookieJar(),
+            auto_decompress=False,
+            timeout=ClientTimeout(total=None),
         )
         app = web.Application(client_max_size=2**24)
         app.router.add_route("*", "/{path:.*}", self._handle)
@@ -111,20 +127,22 @@ class Relay:
             return self._abort(request)
         if self.delay:
             await asyncio.sleep(self.delay)
+        await self._silence()
         if self.away:
             return self._abort(request)
         if self.refusal:
-            self.spoilt += 1
             status = {"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": self.refusal}
             return web.json_response(status, status=self.refusal, headers={"Retry-After": "1"})
         if request.query.get("watch") == "true" and request.path in self._expired:
             self._expired.discard(request.path)
-            self.spoilt += 1
             return web.Response(text=json.dumps(_EXPIRED) + "\n", content_type="application/json")
         return await self._hand_on(request)
 
+    async def _silence(self) -> None:
+        while self.silent:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_SECONDS)
+
     def _abort(self, request: web.Request) -> web.Response:
-        self.spoilt += 1
         if request.transport is not None:
             request.transport.abort()
         return web.Response()
@@ -134,22 +152,29 @@ class Relay:
         body = await request.read()
         try:
             async with self._api.request(
-                request.method, request.rel_url, headers=headers, data=body or None, timeout=None
+                request.method, request.rel_url, headers=headers, data=body or None
             ) as answer:
-                passed = {
-                    name: answer.headers[name]
-                    for name in ("Content-Type", "Content-Encoding", "Retry-After")
-                    if name in answer.headers
-                }
-                response = web.StreamResponse(status=answer.status, headers=passed)
-                await response.prepare(request)
-                if request.query.get("watch") == "true":
-                    self._watches.add(request)
-                async for part in answer.content.iter_any():
-                    await response.write(part)
-                await response.write_eof()
-                return response
-        except OSError:
+                return await self._answer(request, answer)
+        # The API server ended, or who asked.
+        except (ClientError, TimeoutError, OSError):
             return self._abort(request)
+
+    async def _answer(self, request: web.Request, answer: ClientResponse) -> web.StreamResponse:
+        passed = {
+            name: answer.headers[name]
+            for name in ("Content-Type", "Content-Encoding", "Retry-After")
+            if name in answer.headers
+        }
+        response = web.StreamResponse(status=answer.status, headers=passed)
+        await self._silence()
+        await response.prepare(request)
+        if request.query.get("watch") == "true":
+            self._watches[answer] = request
+        try:
+            async for part in answer.content.iter_any():
+                await self._silence()
+                await response.write(part)
+            await response.write_eof()
         finally:
-            self._watches.discard(request)
+            self._watches.pop(answer, None)
+        return response

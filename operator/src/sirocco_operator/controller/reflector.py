@@ -44,7 +44,7 @@ class Source(Protocol):
     def watch(self, version: int) -> AsyncGenerator[Sequence[bytes], None]:
         """The events after a version, as lines of JSON in batches, until the API server ends the watch.
 
-        Raises Expired and Denied.
+        The first batch may be empty: it tells that the watch has begun. Raises Expired and Denied.
         """
 
 
@@ -137,6 +137,7 @@ class Reflector:
             try:
                 async with aclosing(self._source.watch(version)) as batches:
                     async for lines in batches:
+                        # Also of a watch without events: a way that cuts each one is open again at once.
                         self._failures = 0
                         for line in lines:
                             version = self._take(line)

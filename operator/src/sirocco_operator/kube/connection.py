@@ -133,7 +133,10 @@ class Connection:
     async def lines(
         self, path: str, query: Mapping[str, str], *, kind: str, verb: str, seconds: float
     ) -> AsyncGenerator[Sequence[bytes], None]:
-        """The lines of an answer as they come, those that arrive together in one batch; raises ApiError."""
+        """The lines of an answer as they come, those that arrive together in one batch; raises ApiError.
+
+        The first batch is empty: it tells that the answer has begun.
+        """
         status = 0
         try:
             response = await self._request("GET", path, query, seconds, silence=_SILENCE_SECONDS)
@@ -141,6 +144,7 @@ class Connection:
             async with response:
                 if status >= 400:
                     raise api_error(status, await response.read(), response.headers.get("Retry-After", ""))
+                yield ()
                 rest = b""
                 async for part in response.content.iter_any():
                     *lines, rest = (rest + part).split(b"\n")

@@ -168,6 +168,8 @@ class Reconciler:
             if convergence.created and not previous.get("conditions"):
                 # Events of what was just made are on their way: the first status then tells of them, too.
                 return Done(FIRST_STATUS_SECONDS)
+            if convergence.created and await self._has_vanished(key, raw):
+                return Done(0)
             children_after = convergence.again_after
             taken_back, update = convergence.taken_back, convergence.update
             refusals: Sequence[Refusal] = ()
@@ -217,6 +219,17 @@ class Reconciler:
         """The own child of the model with this uid, of a kind that it has one of."""
         return self._store.child(key, uid, kind.full_name)
 
+    async def _has_vanished(self, key: Key, raw: Manifest) -> bool:
+        """Whether the model is gone, which a watch that was cut meanwhile does not tell.
+
+        Its children would be collected and made again until the models are listed the next time.
+        """
+        found = await self._kube.get(MODEL, key.namespace, key.name)
+        if found is not None and found["metadata"]["uid"] == raw["metadata"]["uid"]:
+            return False
+        self._store.remove(raw)
+        return True
+
     async def _write_status(
         self, key: Key, raw: Manifest, previous: Mapping[str, Any], status: Mapping[str, Any]
     ) -> bool:
@@ -226,7 +239,12 @@ class Reconciler:
         # A merge patch removes only what it names.
         gone = dict.fromkeys(name for name in previous if name not in status)
         change = {"metadata": {"uid": raw["metadata"]["uid"]}, "status": {**gone, **status}}
-        patched = await self._kube.patch_status(MODEL, key.namespace, key.name, change)
+        try:
+            patched = await self._kube.patch_status(MODEL, key.namespace, key.name, change)
+        except ApiError as error:
+            if error.status == 404 and await self._has_vanished(key, raw):
+                return True
+            raise
         # The store then knows the change already, so that its event will be no news.
         self._store.put(patched)
         if status["reason"] != previous.get("reason"):
