@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from sirocco_operator.api.dropped_fields import LAST_APPLIED
+from sirocco_operator.api.v1alpha1 import InferenceModel
 from sirocco_operator.status.compute import compute, invalid
 from sirocco_operator.status.observed import Observed, Refusal, RefusalCause
 from tests.unit.status import cluster
@@ -55,12 +56,23 @@ def test_a_model_with_keys_says_so() -> None:
     assert compute(model, serving(), {}, cluster.NOW)["access"] == "Keys"
 
 
-def test_fields_that_were_dropped_are_told_beside_the_reason() -> None:
+def with_a_dropped_field() -> InferenceModel:
     model = cluster.model()
     applied = json.dumps({"spec": {"model": {"uri": model.spec.model.uri}, "replica": 2}})
     metadata = model.metadata.model_copy(update={"annotations": {LAST_APPLIED: applied}})
+    return model.model_copy(update={"metadata": metadata})
 
-    status = compute(model.model_copy(update={"metadata": metadata}), serving(), {}, cluster.NOW)
+
+def test_a_dropped_field_makes_no_progress() -> None:
+    model = with_a_dropped_field()
+    loading = Observed(cluster.deployment(), [cluster.running(cluster.pod(model), "vllm")])
+    before = compute(model, loading, {}, cluster.NOW)
+
+    assert compute(model, loading, before, "2026-11-23T20:55:30Z") == before
+
+
+def test_fields_that_were_dropped_are_told_beside_the_reason() -> None:
+    status = compute(with_a_dropped_field(), serving(), {}, cluster.NOW)
 
     assert status["message"] == (
         "1 of 1 replicas serve; the API server has dropped spec.replica: unknown field; "

@@ -10,6 +10,7 @@ from sirocco_operator.children.pod.weights import DOWNLOAD_CONTAINER
 from sirocco_operator.children.times import startup_budget
 from sirocco_operator.status import pods
 from sirocco_operator.status.all_detectors import first_finding
+from sirocco_operator.status.conditions import READY
 from sirocco_operator.status.detector import Finding
 from sirocco_operator.status.model_state import ModelState
 from sirocco_operator.status.reasons import MEANINGS, Reason, Stage
@@ -62,7 +63,11 @@ def _last_progress(state: ModelState, finding: Finding, previous: Mapping[str, A
     before = previous.get("lastProgressTime")
     if not before or previous.get("observedGeneration") != state.model.metadata.generation:
         return now
-    reason, message = previous.get("reason"), previous.get("message")
+    # Of the condition, as the status's own message may go on.
+    told: Mapping[str, Any] = next(
+        (each for each in previous.get("conditions") or () if each.get("type") == READY), {}
+    )
+    reason, message = told.get("reason"), told.get("message")
     if finding.stage is not Stage.WORKING or reason not in _WORKING:
         return str(before)
     overdue = _deadline_exceeded(finding, startup_budget(state.model))
