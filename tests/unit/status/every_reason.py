@@ -78,6 +78,7 @@ CASES: Final[Mapping[Reason, Case]] = {
     Reason.SECRET_MISSING: _waits("CreateContainerConfigError", 'secret "hf-token" not found'),
     Reason.VOLUME_MISSING: _with_event(_pod(), "FailedMount", "volume is not there"),
     Reason.CONTAINER_NOT_CREATED: _waits("CreateContainerError", "no such device"),
+    Reason.NODE_NOT_READY: _with_event(STARTED, "NodeNotReady", "Node is not ready"),
     Reason.DOWNLOAD_FAILED: _crash("sirocco download: no-network: the hub does not answer", "download"),
     Reason.OUT_OF_MEMORY: _crash("", reason="OOMKilled"),
     Reason.STARTUP_TIMEOUT: _case(
@@ -141,6 +142,7 @@ SAID: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.SECRET_MISSING: (ON_THE_WAY, FAILED),
     Reason.VOLUME_MISSING: (ON_THE_WAY, FAILED),
     Reason.CONTAINER_NOT_CREATED: (ON_THE_WAY, FAILED),
+    Reason.NODE_NOT_READY: (ON_THE_WAY, FAILED),
     Reason.DOWNLOAD_FAILED: (ON_THE_WAY, FAILED),
     Reason.OUT_OF_MEMORY: (ON_THE_WAY, FAILED),
     Reason.STARTUP_TIMEOUT: (FAILED, FAILED),

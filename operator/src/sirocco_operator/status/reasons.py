@@ -22,6 +22,7 @@ class Reason(StrEnum):
     SECRET_MISSING = "SecretMissing"  # noqa: S105 - a reason's name
     VOLUME_MISSING = "VolumeMissing"
     CONTAINER_NOT_CREATED = "ContainerNotCreated"
+    NODE_NOT_READY = "NodeNotReady"
     DOWNLOAD_FAILED = "DownloadFailed"
     OUT_OF_MEMORY = "OutOfMemory"
     STARTUP_TIMEOUT = "StartupTimeout"
@@ -145,6 +146,12 @@ MEANINGS: dict[Reason, Meaning] = {
         Stage.WAITING,
         "The node cannot create a container of the pod.",
         "correct the field that the message names; if none is yours, look at the node's container runtime",
+    ),
+    Reason.NODE_NOT_READY: Meaning(
+        Stage.WAITING,
+        "The node of a pod that served does not answer. Kubernetes replaces the pod once its tolerations "
+        "allow it: after five minutes, where they say nothing else.",
+        "bring the node back, or delete it if it is gone for good",
     ),
     Reason.DOWNLOAD_FAILED: Meaning(
         Stage.RETRYING,
