@@ -63,6 +63,14 @@ def test_an_engine_that_came_up_in_the_end_has_started() -> None:
     assert failed_revisions([pod]) == set()
 
 
+def test_an_engine_that_served_before_it_ended_has_not_failed_to_start() -> None:
+    served = {"startedAt": "2026-11-23T20:00:00Z", "finishedAt": "2026-11-23T20:40:00Z"}
+    pod = ended(3, **served)
+    ready = {"type": "Ready", "status": "False", "lastTransitionTime": served["finishedAt"]}
+    pod["status"]["conditions"] = [ready]
+    assert failed_revisions([pod]) == set()
+
+
 def test_the_cause_is_what_the_status_would_say() -> None:
     state = ModelState(MODEL, Observed(cluster.deployment(), [ended(3)]))
     cause = cause_of(state)

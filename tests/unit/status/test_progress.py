@@ -131,6 +131,15 @@ def test_a_pod_that_crashed_often_and_has_come_up_since_is_not_stalled() -> None
     assert course(status) == ("Reconciling", "PodsUnhealthy")
 
 
+def test_an_engine_that_ended_again_and_again_and_served_in_between_is_not_stalled() -> None:
+    observed = crashed("KeyError: 1", restarts=9)
+    (pod,) = observed.pods
+    finished = pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["finishedAt"]
+    pod["status"]["conditions"] = [{"type": "Ready", "status": "False", "lastTransitionTime": finished}]
+
+    assert course(compute(cluster.model(), observed, {}, cluster.NOW)) == ("Reconciling", "EngineCrashed")
+
+
 def test_a_download_is_downloading_for_as_long_as_bytes_come() -> None:
     model = cluster.model()
     status = compute(model, downloading(0), {}, cluster.NOW)

@@ -27,7 +27,9 @@ def failed_revisions(model_pods: Sequence[Manifest]) -> frozenset[str]:
     for pod in model_pods:
         if pods.is_terminating(pod) or pods.has_finished(pod) or pods.has_started(pod):
             continue
-        failures[pods.revision(pod)] += FAILED_STARTS if _is_overdue(pod) else _failed_starts(pod)
+        failures[pods.revision(pod)] += (
+            FAILED_STARTS if _is_overdue(pod) else pods.failed_runs(pod, ENGINE_CONTAINER)
+        )
     return frozenset(revision for revision, count in failures.items() if count >= FAILED_STARTS)
 
 
@@ -39,20 +41,14 @@ def cause_of(state: ModelState) -> str:
     return quotation(f"{finding.reason}: {finding.message}")
 
 
-def _failed_starts(pod: Manifest) -> int:
-    ended = pods.termination(pod, ENGINE_CONTAINER)
-    if not ended:
-        return 0
-    restarts = int(pods.container_status(pod, ENGINE_CONTAINER).get("restartCount") or 0)
-    return restarts + (not pods.is_running(pod, ENGINE_CONTAINER))
-
-
 def _is_overdue(pod: Manifest) -> bool:
     """Whether a start lasted as long as its probe allows: the kubelet has ended it then."""
     ended = pods.termination(pod, ENGINE_CONTAINER) or {}
     started, finished = (_time(ended.get(key)) for key in ("startedAt", "finishedAt"))
     budget = pods.startup_budget(pod)
-    return bool(started and finished and budget and (finished - started).total_seconds() >= budget)
+    if not (started and finished and budget) or pods.had_come_up(pod):
+        return False
+    return (finished - started).total_seconds() >= budget
 
 
 def _time(value: str | None) -> datetime | None:

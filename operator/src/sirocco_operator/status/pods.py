@@ -94,17 +94,34 @@ def has_started(pod: Manifest) -> bool:
     )
 
 
+def had_come_up(pod: Manifest) -> bool:
+    """Whether the engine's run that ended last had been ready: the pod's Ready has changed since it began."""
+    began = (termination(pod, ENGINE_CONTAINER) or {}).get("startedAt")
+    changed = condition(pod, "Ready").get("lastTransitionTime")
+    return bool(began and changed and str(changed) > str(began))
+
+
+def failed_runs(pod: Manifest, container: str) -> int:
+    """How often the container has ended without having come up since; the pod's engine is not up."""
+    if termination(pod, container) is None:
+        return 0
+    if container == ENGINE_CONTAINER and had_come_up(pod):
+        # Those before belong to runs that came up, or that this one made up for.
+        return 1
+    restarts = int(container_status(pod, container).get("restartCount") or 0)
+    return restarts + (not is_running(pod, container))
+
+
 def failed_starts(pod: Manifest) -> int:
     """How often the engine or the download ended without having come up since; 0 once the engine is up."""
     if has_started(pod):
         return 0
-    counts = [0]
-    for container in (DOWNLOAD_CONTAINER, ENGINE_CONTAINER):
-        ended = termination(pod, container)
-        if ended and ended.get("exitCode"):
-            restarts = int(container_status(pod, container).get("restartCount") or 0)
-            counts.append(restarts + (not is_running(pod, container)))
-    return max(counts)
+    failed = (
+        failed_runs(pod, container)
+        for container in (DOWNLOAD_CONTAINER, ENGINE_CONTAINER)
+        if (termination(pod, container) or {}).get("exitCode")
+    )
+    return max(failed, default=0)
 
 
 def _container(pod: Manifest, container: str) -> Mapping[str, Any]:
