@@ -79,9 +79,9 @@ test-e2e: .venv/.synced ## everything in a kind cluster, with a real vLLM
 	$(PYTEST) -n 4 --dist loadgroup tests/e2e $(PYTEST_ARGS)
 
 .PHONY: test-faults
-test-faults: .venv/.synced ## outages of minutes and a thousand objects, against a real API server; not part of `make test`
+test-faults: .venv/.synced ## outages of minutes, a thousand objects, lost nodes; not part of `make test`
 	$(KIND) tools --for api --for chart
-	$(KIND) images
+	$(KIND) ready --gpus $(GPUS)
 	$(PYTEST) tests/faults $(PYTEST_ARGS)
 
 .PHONY: test-integrations

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from tests.e2e.kubectl import Kubectl
@@ -48,10 +49,10 @@ class Release:
             raise HelmError(f"{self.program} {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
         return done.stdout
 
-    def install(self, values: Mapping[str, Any] = VALUES) -> str:
+    def install(self, values: Mapping[str, Any] = VALUES, chart: Path = CHART) -> str:
         """Install or upgrade, wait until the operator is available, and return the chart's notes."""
         options = ["--create-namespace", "--values", "-", "--wait", "--timeout", "6m"]
-        return self.run("upgrade", "--install", self.name, str(CHART), *options, stdin=json.dumps(values))
+        return self.run("upgrade", "--install", self.name, str(chart), *options, stdin=json.dumps(values))
 
     def test(self) -> str:
         """Run the chart's own tests."""

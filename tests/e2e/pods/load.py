@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx
 
-FAILURES_SHOWN = 20
 # Whether a client keeps its connections, whether its answers stream.
 KINDS = [(True, True), (True, False), (False, True), (False, False)]
 
@@ -120,7 +119,7 @@ class Load:
             "seconds": time.monotonic() - self.started,
             "answered": dict(self.answered),
             "failed": sum(self.failed.values()),
-            "failures": self.failures[:FAILURES_SHOWN],
+            "failures": self.failures[: self.options.shown],
             "slowest": self.slowest,
         }
         sys.stdout.write(json.dumps(line) + "\n")
@@ -137,6 +136,7 @@ def main() -> None:
     option("--pause", type=float, default=0.1, help="seconds between a client's requests")
     option("--tokens", type=int, default=32, help="length of a streamed answer")
     option("--timeout", type=float, default=60, help="seconds without a byte that fail a request")
+    option("--shown", type=int, default=20, help="failed requests that are reported one by one")
     option("--limit", type=float, default=900, help="seconds after which the load ends by itself")
     asyncio.run(Load(parser.parse_args()).run())
 
