@@ -12,11 +12,12 @@ from tests.e2e.kubectl import Kubectl, Object
 from tests.e2e.network import host_address
 from tests.e2e.replicas import pod_uids, until_ready
 from tests.faults.cluster.losses import losses
-from tests.faults.cluster.told import conditions, read_everywhere, told
+from tests.faults.cluster.told import START_SECONDS, conditions, read_everywhere, told
 from tests.faults.record import Record
 from tests.kind.config import NODE
 from tests.kind.docker import docker
 from tests.serving.fake_hub import FakeHub, running
+from tests.waiting import eventually
 
 CLAIM: Final = "little"
 VOLUME: Final = "sirocco-faults-little"
@@ -46,7 +47,7 @@ def claim(kubectl: Kubectl) -> Iterator[str]:
     yield CLAIM
     kubectl.delete("persistentvolumeclaim", CLAIM)
     kubectl.delete("persistentvolume", VOLUME)
-    docker("exec", NODE, "sh", "-c", f"umount {FOLDER} && rmdir {FOLDER}")
+    docker("exec", NODE, "sh", "-c", f"umount --lazy {FOLDER} && rmdir {FOLDER}")
 
 
 def of_hub(name: str, hub: FakeHub, **spec: Any) -> models.Manifest:
@@ -90,7 +91,8 @@ def test_a_download_fills_its_room_in_the_pod(kubectl: Kubectl, record: Record) 
 
 def test_an_engine_writes_more_than_it_may(kubectl: Kubectl, client: Client, record: Record) -> None:
     resources = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"ephemeral-storage": ROOM}}
-    kubectl.apply(models.stand_in("writer", replicas=2, resources=resources))
+    engine = {"env": [START_SECONDS]}
+    kubectl.apply(models.stand_in("writer", replicas=2, engine=engine, resources=resources))
     until_ready(kubectl, "writer", 2)
     victim = kubectl.list("pods", models.of("writer"))[0]["metadata"]["name"]
     with losses(client, "writer") as lost:
@@ -119,7 +121,11 @@ def until_running_alone(kubectl: Kubectl, name: str, replicas: int = 1) -> None:
         f"ready with {replicas} replicas",
         300,
     )
-    assert len(kubectl.list("pods", models.of(name))) - len(finished(kubectl, name)) == replicas
+
+    def alone() -> bool:
+        return len(kubectl.list("pods", models.of(name))) - len(finished(kubectl, name)) == replicas
+
+    eventually(alone, 120, f"{replicas} pods of {name}", interval=1)
 
 
 def finished(kubectl: Kubectl, name: str) -> list[Object]:

@@ -11,7 +11,7 @@ from tests.e2e.client import Client
 from tests.e2e.kubectl import Kubectl, Object
 from tests.e2e.replicas import pod_uids, until_ready
 from tests.faults.cluster.losses import STREAM_SECONDS, losses
-from tests.faults.cluster.told import conditions, read_everywhere, stalls, told
+from tests.faults.cluster.told import START_SECONDS, conditions, read_everywhere, stalls, told
 from tests.faults.record import Record
 
 TOO_LITTLE: Final = "24Mi"
@@ -40,7 +40,7 @@ def with_memory(limit: str) -> dict[str, Any]:
 @pytest.fixture
 def pair(kubectl: Kubectl) -> Iterator[str]:
     """A model of two replicas that serves."""
-    engine = {"env": [TOKEN_SECONDS]}
+    engine = {"env": [TOKEN_SECONDS, START_SECONDS]}
     kubectl.apply(models.stand_in("pair", replicas=2, engine=engine, resources=with_memory(ENOUGH)))
     until_ready(kubectl, "pair", 2)
     yield "pair"
@@ -110,6 +110,6 @@ def until_restarted(kubectl: Kubectl, pod: str, times: int) -> None:
     """Wait until the pod's engine was started again so often."""
 
     def is_restarted(one: Object) -> bool:
-        return sum(each["restartCount"] for each in one["status"].get("containerStatuses", ())) >= times
+        return sum(int(each["restartCount"]) for each in one["status"].get("containerStatuses", ())) >= times
 
     kubectl.until("pod", pod, is_restarted, f"restarted {times} times")

@@ -1,10 +1,13 @@
 """What a person reads of a model: `kubectl get`, `kubectl describe` and `sirocco explain` say the same."""
 
-from typing import Any
+from typing import Any, Final
 
 from tests.e2e import models, release
 from tests.e2e.kubectl import Kubectl, Object
 from tests.waiting import eventually
+
+# Long enough for a state to be read while it lasts.
+START_SECONDS: Final = {"name": "STANDIN_START_SECONDS", "value": "15"}
 
 
 def told(kubectl: Kubectl, name: str, reason: str, deadline: float = 240) -> Object:
@@ -23,15 +26,16 @@ def read_everywhere(kubectl: Kubectl, name: str, model: Object) -> str:
     reason, message = str(model["status"]["reason"]), models.message(model)
     assert reason in kubectl.run("get", "imodel", name)
 
+    explained = " ".join(explain(kubectl, name).split())
+    assert message in explained, explained
+    assert "WHAT TO DO" in explained
+
     def described() -> bool:
         # The event of a new reason comes after the status.
         events = kubectl.run("describe", "imodel", name).partition("\nEvents:")[2]
         return reason in events
 
     eventually(described, 30, f"an event that tells {reason}", interval=1)
-    explained = " ".join(explain(kubectl, name).split())
-    assert message in explained, explained
-    assert "WHAT TO DO" in explained
     return message
 
 

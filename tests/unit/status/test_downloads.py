@@ -108,6 +108,19 @@ def test_another_eviction_is_reported_until_its_replacement_serves() -> None:
     assert cluster.reason_and_message(model, gone, cluster.ready(model))[0] == "Ready"
 
 
+def test_a_pod_that_wrote_more_than_its_limit_names_the_limit() -> None:
+    model = cluster.model()
+    gone = cluster.evicted(
+        model, "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. "
+    )
+
+    assert cluster.reason_and_message(model, gone, cluster.pod(model)) == (
+        "Evicted",
+        "a pod wrote more than it may and was thrown out: Pod ephemeral local storage usage exceeds the "
+        "total limit of containers 1Gi: raise resources.limits.ephemeral-storage, or write less",
+    )
+
+
 def test_an_eviction_of_long_ago_is_history() -> None:
     model = cluster.model()
     gone = cluster.evicted(model, "The node was low on resource: memory. ", at="2026-11-20T10:00:00Z")

@@ -41,4 +41,12 @@ def _time(value: str | None) -> datetime | None:
     return datetime.fromisoformat(value) if value else None
 
 
-DETECTORS = (Detector(Reason.EVICTED, evicted(), "the node evicted a pod: {quote}"),)
+DETECTORS = (
+    Detector(
+        Reason.EVICTED,
+        evicted("ephemeral local storage usage exceeds|exceeded its local ephemeral storage limit"),
+        "a pod wrote more than it may and was thrown out: {quote}",
+        "raise resources.limits.ephemeral-storage, or write less",
+    ),
+    Detector(Reason.EVICTED, evicted(), "the node evicted a pod: {quote}"),
+)
