@@ -286,6 +286,17 @@ def test_a_container_killed_for_its_memory_names_the_limit() -> None:
     assert message.endswith(": raise resources.limits.memory")
 
 
+def test_a_kill_that_the_container_runtime_cannot_explain_is_one_for_memory() -> None:
+    model = cluster.model({"resources": {"limits": {"memory": "24Gi"}}})
+    pod = cluster.crashed(cluster.pod(model), exit_code=137)
+
+    assert cluster.reason_and_message(model, pod) == (
+        "OutOfMemory",
+        "the engine was killed (exit code 137) and Kubernetes does not say why, most likely for using more "
+        "memory than its limit of 24Gi: raise resources.limits.memory",
+    )
+
+
 @pytest.mark.parametrize(("probe", "reason"), [("startup", "StartupTimeout"), ("liveness", "PodsUnhealthy")])
 def test_a_kill_by_a_probe_is_reported(probe: str, reason: str) -> None:
     model = cluster.model()

@@ -33,6 +33,8 @@ GPU_NOT_FREE = (
     r"GPU "
     r"memory utilization \([\d.]+, (?P<wanted>[\d.]+) GiB\)"
 )
+# The exit code of a process that SIGKILL ended.
+SIGKILLED = 137
 
 
 def ended_engines(state: ModelState) -> Iterator[tuple[Manifest, Mapping[str, Any]]]:
@@ -79,9 +81,24 @@ def out_of_memory(state: ModelState) -> Mapping[str, str] | None:
     """Detects an engine that the kernel killed for its memory."""
     for pod, ended in ended_engines(state):
         if ended.get("reason") == "OOMKilled":
-            limit = pods.memory_limit(pod)
-            return {"limit": f"its limit of {limit}" if limit else "what the node has"}
+            return {"limit": _memory_of(pod)}
     return None
+
+
+def killed_by_nobody(state: ModelState) -> Mapping[str, str] | None:
+    """Detects an engine that ended by SIGKILL, of which only the kernel says nothing.
+
+    The container runtime misses some of the kernel's kills: they then look like anybody's.
+    """
+    for pod, ended in ended_engines(state):
+        if ended.get("exitCode") == SIGKILLED:
+            return {"limit": _memory_of(pod)}
+    return None
+
+
+def _memory_of(pod: Manifest) -> str:
+    limit = pods.memory_limit(pod)
+    return f"its limit of {limit}" if limit else "what the node has"
 
 
 def killed_by(probe: str) -> Detect:
@@ -240,6 +257,12 @@ DETECTORS = (
         ),
         VLLM_SAYS,
         "change engine.dtype or engine.quantization to what these weights and this GPU can do",
+    ),
+    Detector(
+        Reason.OUT_OF_MEMORY,
+        killed_by_nobody,
+        "the engine was killed (exit code 137) and Kubernetes does not say why, most likely for using more "
+        "memory than {limit}",
     ),
     Detector(Reason.ENGINE_CRASHED, crashed, "the engine ended with {line}"),
     Detector(
