@@ -297,6 +297,17 @@ def test_a_kill_that_the_container_runtime_cannot_explain_is_one_for_memory() ->
     )
 
 
+def test_an_engine_that_is_up_again_is_not_blamed_for_the_end_of_the_run_before() -> None:
+    model = cluster.model()
+    pod = cluster.running(cluster.pod(model), "vllm", started=True)
+    failed = ("Unhealthy", "Readiness probe failed: EOF")
+    before = cluster.event(pod, *failed, at="2026-11-23T20:49:41Z")
+    since = cluster.event(pod, *failed, at="2026-11-23T20:49:52Z")
+
+    assert cluster.reason_and_message(model, pod, events=[before])[0] == "Loading"
+    assert cluster.reason_and_message(model, pod, events=[before, since])[0] == "PodsUnhealthy"
+
+
 @pytest.mark.parametrize(("probe", "reason"), [("startup", "StartupTimeout"), ("liveness", "PodsUnhealthy")])
 def test_a_kill_by_a_probe_is_reported(probe: str, reason: str) -> None:
     model = cluster.model()

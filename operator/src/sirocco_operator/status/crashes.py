@@ -111,7 +111,7 @@ def killed_by(probe: str) -> Detect:
                 is_kill = event.get("reason") == "Killing" and f"failed {probe} probe" in str(
                     event.get("message")
                 )
-                if is_kill and str(event.get("lastTimestamp") or event.get("eventTime") or "")[:19] >= since:
+                if is_kill and _happened(event) >= since:
                     return {"budget": f"{state.model.spec.startup.budget_seconds} s"}
         return None
 
@@ -131,11 +131,21 @@ def stopped_answering(state: ModelState) -> Mapping[str, str] | None:
     for pod in state.unready_pods:
         if not pods.has_started(pod):
             continue
+        running = (pods.container_status(pod, ENGINE_CONTAINER).get("state") or {})["running"]
+        since = str(running.get("startedAt") or "")[:19]
         for event in reversed(state.events_of(pod)):
             quote = str(event.get("message", ""))
-            if event.get("reason") == "Unhealthy" and quote.startswith("Readiness probe failed"):
+            if event.get("reason") != "Unhealthy" or not quote.startswith("Readiness probe failed"):
+                continue
+            # The run before this one failed it, too, when it ended.
+            if _happened(event) >= since:
                 return {"quote": quote}
     return None
+
+
+def _happened(event: Manifest) -> str:
+    """When an event happened last, to the second."""
+    return str(event.get("lastTimestamp") or event.get("eventTime") or "")[:19]
 
 
 VLLM_SAYS = "the engine ended; vLLM says: {line}"
