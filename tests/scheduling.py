@@ -35,7 +35,6 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "contract": ("tests/e2e/test_contract.py",),
     "connections": ("tests/e2e/test_no_failed_requests.py",),
     "causes": ("tests/e2e/test_status.py",),
-    "any spec": ("tests/api/test_any_spec.py",),
     "fields": ("tests/api/test_optional_fields.py",),
     "metrics API": ("tests/api/test_metrics_api.py",),
     "autoscaling": ("tests/api/test_autoscaling.py",),
