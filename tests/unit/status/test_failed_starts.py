@@ -64,7 +64,7 @@ def test_an_engine_that_came_up_in_the_end_has_started() -> None:
 
 
 def test_an_engine_that_served_before_it_ended_has_not_failed_to_start() -> None:
-    served = {"startedAt": "2026-11-23T20:00:00Z", "finishedAt": "2026-11-23T20:40:00Z"}
+    served: dict[str, Any] = {"startedAt": "2026-11-23T20:00:00Z", "finishedAt": "2026-11-23T20:40:00Z"}
     pod = ended(3, **served)
     ready = {"type": "Ready", "status": "False", "lastTransitionTime": served["finishedAt"]}
     pod["status"]["conditions"] = [ready]
