@@ -75,7 +75,7 @@ class Server:
         try:
             text = self.ask("GET", "/metrics", key=INTERNAL).text
         except httpx.TransportError:
-            # A busy node cuts the tests' own way into the cluster now and then; reading again changes nothing.
+            # A busy node cuts the tests' own way into the cluster now and then; reading changes nothing.
             text = self.ask("GET", "/metrics", key=INTERNAL).text
         return sum(float(one.rpartition(" ")[2]) for one in text.splitlines() if one.startswith(line))
 
