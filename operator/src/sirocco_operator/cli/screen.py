@@ -69,7 +69,7 @@ def _doubts(evidence: Evidence, now: datetime) -> Iterator[str]:
     look = f"see `kubectl get pods -n {namespace}`"
     if evidence.lease is not None:
         spec = evidence.lease.get("spec") or {}
-        renewed, holder = _time(spec.get("renewTime")), spec.get("holderIdentity")
+        renewed, holder = pods.time_of(spec.get("renewTime")), spec.get("holderIdentity")
         lasts = timedelta(seconds=int(spec.get("leaseDurationSeconds") or 0))
         if not holder:
             yield f"No operator leads: nobody holds the Lease {place}; {look}"
@@ -240,13 +240,9 @@ def _uri(raw: Manifest) -> str:
     return str(((raw.get("spec") or {}).get("model") or {}).get("uri", ""))
 
 
-def _time(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None
-
-
 def _age(value: str | None, now: datetime) -> str:
     """How long ago that was, as kubectl writes it."""
-    if (then := _time(value)) is None:
+    if (then := pods.time_of(value)) is None:
         return "-"
     seconds = max(int((now - then).total_seconds()), 0)
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detect, Detector
@@ -32,13 +32,9 @@ def evicted(pattern: str = "") -> Detect:
 def _is_being_replaced(pod: Manifest, state: ModelState) -> bool:
     if pods.revision(pod) != state.revision:
         return False
-    since = _time(pods.condition(pod, "Ready").get("lastTransitionTime"))
-    created = [_time(other["metadata"].get("creationTimestamp")) for other in state.unready_pods]
+    since = pods.time_of(pods.condition(pod, "Ready").get("lastTransitionTime"))
+    created = [pods.time_of(other["metadata"].get("creationTimestamp")) for other in state.unready_pods]
     return any(since and other and abs(other - since) <= REPLACEMENT_WITHIN for other in created)
-
-
-def _time(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None
 
 
 DETECTORS = (

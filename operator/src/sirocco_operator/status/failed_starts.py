@@ -5,7 +5,6 @@ Only starts of the engine count: a pod that waits for a node, an image or its we
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 from sirocco_operator.children.pod.template import ENGINE_CONTAINER
@@ -44,12 +43,8 @@ def cause_of(state: ModelState) -> str:
 def _is_overdue(pod: Manifest) -> bool:
     """Whether a start lasted as long as its probe allows: the kubelet has ended it then."""
     ended = pods.termination(pod, ENGINE_CONTAINER) or {}
-    started, finished = (_time(ended.get(key)) for key in ("startedAt", "finishedAt"))
+    started, finished = (pods.time_of(ended.get(key)) for key in ("startedAt", "finishedAt"))
     budget = pods.startup_budget(pod)
     if not (started and finished and budget) or pods.had_come_up(pod):
         return False
     return (finished - started).total_seconds() >= budget
-
-
-def _time(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None

@@ -1,6 +1,7 @@
 """Reads pods as the kubelet and the scheduler write them."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from sirocco_operator.children.labels import REVISION_LABEL
@@ -92,6 +93,11 @@ def has_started(pod: Manifest) -> bool:
     return (
         is_running(pod, ENGINE_CONTAINER) and container_status(pod, ENGINE_CONTAINER).get("started") is True
     )
+
+
+def time_of(value: str | None) -> datetime | None:
+    """A time of the API as it is written, RFC 3339; None without one."""
+    return datetime.fromisoformat(value) if value else None
 
 
 def had_come_up(pod: Manifest) -> bool:
