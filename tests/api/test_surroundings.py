@@ -215,27 +215,28 @@ def test_an_event_of_a_pod_explains_what_it_waits_for(client: Client, namespace:
     assert "example.com/serving:1" in status["message"]
 
 
-def test_a_pod_that_waits_for_gpus_is_told_with_the_nodes_gpus(client: Client, namespace: str) -> None:
-    node = f"node-{namespace}"
-    gpus = {"nvidia.com/gpu": "2"}
-    client.create(
-        {
-            "apiVersion": "v1",
-            "kind": "Node",
-            "metadata": {"name": node},
-            "status": {"capacity": gpus, "allocatable": gpus},
-        }
-    )
+def create_node(client: Client, namespace: str, gpus: int) -> str:
+    """A node that takes pods, named after the namespace; returns its name."""
+    name, amounts = f"node-{namespace}", {"nvidia.com/gpu": str(gpus)}
+    status = {"capacity": amounts, "allocatable": amounts}
+    client.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "status": status})
     # A new node is marked as not ready, and no kubelet takes the mark away.
-    client.patch("Node", None, node, {"spec": {"taints": None}})
+    client.patch("Node", None, name, {"spec": {"taints": None}})
+    return name
+
+
+def tell_gpus_short(client: Client, pod: Object) -> None:
+    """Do as a scheduler that finds no node with enough GPUs."""
+    message = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    unscheduled = condition("PodScheduled", "False", reason="Unschedulable", message=message)
+    tell(client, pod, {"conditions": [unscheduled]})
+
+
+def test_a_pod_that_waits_for_gpus_is_told_with_the_nodes_gpus(client: Client, namespace: str) -> None:
+    node = create_node(client, namespace, gpus=2)
     client.create(model(namespace, tensorParallel=4))
     pod = wait_pod(client, namespace)
-    message = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
-    tell(
-        client,
-        pod,
-        {"conditions": [condition("PodScheduled", "False", reason="Unschedulable", message=message)]},
-    )
+    tell_gpus_short(client, pod)
     status = wait_reason(client, namespace, "InsufficientGPU")
     assert "4" in status["message"]
     assert "2" in status["message"]
@@ -243,17 +244,7 @@ def test_a_pod_that_waits_for_gpus_is_told_with_the_nodes_gpus(client: Client, n
 
 
 def test_who_holds_the_gpus_is_told_with_how_many_would_be_free(client: Client, namespace: str) -> None:
-    node = f"node-{namespace}"
-    gpus = {"nvidia.com/gpu": "8"}
-    client.create(
-        {
-            "apiVersion": "v1",
-            "kind": "Node",
-            "metadata": {"name": node},
-            "status": {"capacity": gpus, "allocatable": gpus},
-        }
-    )
-    client.patch("Node", None, node, {"spec": {"taints": None}})
+    node = create_node(client, namespace, gpus=8)
     limits = {"limits": {"nvidia.com/gpu": "6"}}
     client.create(
         {
@@ -274,12 +265,7 @@ def test_who_holds_the_gpus_is_told_with_how_many_would_be_free(client: Client, 
         "a pod",
         0.05,
     )[0]
-    message = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
-    tell(
-        client,
-        pod,
-        {"conditions": [condition("PodScheduled", "False", reason="Unschedulable", message=message)]},
-    )
+    tell_gpus_short(client, pod)
     status = wait_reason(client, namespace, "WaitingForGPU")
     assert status["message"] == (
         f"the pod needs 4 free nvidia.com/gpu on one node, and node {node} has 2 of 8 free (the pod "
