@@ -6,13 +6,12 @@ from typing import Final
 import pytest
 
 from tests.e2e import release
-from tests.e2e.client import Client
-from tests.e2e.conftest import operator
+from tests.e2e.conftest import client, operator
 from tests.e2e.diagnosis import diagnose
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.namespaces import fresh_namespace
 
-__all__ = ["operator"]
+__all__ = ["client", "operator"]
 
 NAMESPACE: Final = "sirocco-faults"
 
@@ -34,11 +33,3 @@ def kubectl(operator: Kubectl) -> Iterator[Kubectl]:
     kubectl = Kubectl(NAMESPACE)
     with fresh_namespace(kubectl):
         yield kubectl
-
-
-@pytest.fixture(scope="session")
-def client(kubectl: Kubectl) -> Client:
-    """A pod inside the cluster that asks."""
-    client = Client(kubectl)
-    client.start()
-    return client
