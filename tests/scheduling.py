@@ -42,6 +42,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "release": ("tests/api/test_release.py",),
     "internal key": ("tests/api/test_internal_key.py",),
     "install.yaml": ("tests/api/test_install_manifest.py",),
+    "resource": ("tests/api/crd/test_resource.py",),
     "leader": ("tests/api/test_leader.py",),
     "KEDA": ("tests/api/test_keda.py",),
 }

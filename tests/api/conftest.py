@@ -48,6 +48,14 @@ def operator(cluster: ControlPlane) -> Iterator[OperatorProcess]:
 
 
 @pytest.fixture(scope="module")
+def without_operator(operator: OperatorProcess) -> Iterator[None]:
+    """For tests that write what the operator would write: none runs meanwhile."""
+    assert operator.stop() == 0
+    yield
+    operator.start()
+
+
+@pytest.fixture(scope="module")
 def ports() -> tuple[int, int]:
     """Where `operators` serve the metrics API."""
     first, second = free_ports(2)

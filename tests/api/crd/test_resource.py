@@ -13,6 +13,8 @@ from tests.api.control_plane import ControlPlane
 from tests.api.processes import tool
 from tests.unit.api.documents import document
 
+pytestmark = pytest.mark.usefixtures("without_operator")
+
 
 @pytest.fixture
 def smallest(client: Client, namespace: str) -> dict[str, Any]:

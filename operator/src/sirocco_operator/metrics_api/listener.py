@@ -1,22 +1,30 @@
 """The TLS port, whose certificate and client CA can change while it listens."""
 
+import asyncio
+import logging
 import ssl
 import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from socket import AF_INET, AF_INET6, create_server, has_dualstack_ipv6
-from typing import Final
+from socket import AF_INET, AF_INET6, create_server, has_dualstack_ipv6, socket
+from typing import Final, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from sirocco_operator.metrics_api.pki import Leaf
 
+log = logging.getLogger(__name__)
+
 # Seconds for requests in flight when the process ends.
 _SHUTDOWN_SECONDS: Final = 5.0
+# Seconds until connections are taken again where the process has no file descriptor left for one.
+_EXHAUSTED_SECONDS: Final = 1.0
 
 
 class Listener:
-    """Serves one port. A new certificate starts a new server on the same socket, so that no call is lost."""
+    """Serves one port. Each connection gets the certificate of its moment, so a new one loses no call."""
 
     def __init__(self, application: web.Application, port: int) -> None:
         application.middlewares.append(self._track_call)
@@ -29,7 +37,11 @@ class Listener:
             dualstack_ipv6=dual,
             backlog=1024,
         )
-        self._site: web.SockSite | None = None
+        self._socket.setblocking(False)
+        self._accepting: asyncio.Task[None] | None = None
+        self._handshakes: set[asyncio.Task[None]] = set()
+        # Set before the first connection is taken.
+        self._context: ssl.SSLContext
         # Connections with a call in flight.
         self._busy: set[web.RequestHandler] = set()
         self._ca: str | None = None
@@ -44,14 +56,10 @@ class Listener:
 
         Raises ssl.SSLError or ValueError when one of them cannot be used; then nothing changes.
         """
-        context = _context(leaf, ca)
-        if self._site is None:
+        self._context = _context(leaf, ca)
+        if self._accepting is None:
             await self._runner.setup()
-        site = web.SockSite(self._runner, self._socket.dup(), ssl_context=context)
-        await site.start()
-        old, self._site = self._site, site
-        if old is not None:
-            await old.stop()
+            self._accepting = asyncio.create_task(self._accept())
         if self._ca is not None and self._ca != ca and self._runner.server is not None:
             # Clients of the old CA must reconnect; calls in flight end first.
             for connection in self._runner.server.connections:
@@ -60,6 +68,26 @@ class Listener:
                 else:
                     connection.force_close()
         self._ca = ca
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(self._socket)
+            except OSError as error:
+                log.warning("the metrics API cannot take a connection, will try again: %s", error)
+                await asyncio.sleep(_EXHAUSTED_SECONDS)
+                continue
+            handshake = asyncio.create_task(self._shake_hands(connection))
+            self._handshakes.add(handshake)
+            handshake.add_done_callback(self._handshakes.discard)
+
+    async def _shake_hands(self, connection: socket) -> None:
+        server = cast("Callable[[], asyncio.Protocol]", self._runner.server)  # `use` has set it up
+        # Whoever leaves, or trusts no such certificate, is no news.
+        with suppress(OSError):
+            loop = asyncio.get_running_loop()
+            await loop.connect_accepted_socket(server, connection, ssl=self._context)
 
     @web.middleware
     async def _track_call(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -71,7 +99,9 @@ class Listener:
 
     async def close(self) -> None:
         """Stop listening and end the calls in flight."""
-        if self._site is not None:
+        if self._accepting is not None:
+            for task in (self._accepting, *self._handshakes):
+                task.cancel()
             await self._runner.cleanup()
         self._socket.close()
 
