@@ -165,4 +165,6 @@ def test_a_change_that_was_taken_back_is_told_with_its_cause_and_the_way_to_try_
 
     assert reason == "RolledBack"
     assert message.startswith(f"the last change was taken back, its pods could not start ({cause}): ")
-    assert "inference.sirocco.dev/retry=N" in message
+    assert message.endswith(
+        "`kubectl annotate --overwrite imodel mistral -n default inference.sirocco.dev/retry=$(date +%s)`"
+    )

@@ -236,7 +236,7 @@ MEANINGS: dict[Reason, Meaning] = {
         Stage.FAILED,
         "The pods of the last change could not start; the pods that served before are restored.",
         "correct the spec; or, where the cause lies outside of it and is repaired, try again with "
-        "`kubectl annotate --overwrite imodel NAME inference.sirocco.dev/retry=N`, with another N each time",
+        "`kubectl annotate --overwrite imodel NAME inference.sirocco.dev/retry=$(date +%s)`",
     ),
     Reason.REPLACING: Meaning(
         Stage.WORKING, "A new pod waits for the GPUs of one that finishes its requests and then goes."

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sirocco_operator.api.v1alpha1 import RolloutStrategy
+from sirocco_operator.api.v1alpha1 import RETRY_ANNOTATION, RolloutStrategy
 from sirocco_operator.children.pod.template import ENGINE_CONTAINER
 from sirocco_operator.status import pods
 from sirocco_operator.status.detector import Detector
@@ -21,7 +21,10 @@ def unseen(state: ModelState) -> Mapping[str, str] | None:
 
 def taken_back(state: ModelState) -> Mapping[str, str] | None:
     """Detects that the revision that the spec asks for was taken back."""
-    return {"cause": state.observed.taken_back} if state.observed.taken_back else None
+    if not state.observed.taken_back:
+        return None
+    metadata = state.model.metadata
+    return {"cause": state.observed.taken_back, "name": metadata.name, "namespace": metadata.namespace}
 
 
 def replacing(state: ModelState) -> Mapping[str, str] | None:
@@ -90,7 +93,11 @@ BLOCKED_DETECTORS = (
 )
 WORKING_DETECTORS = (
     Detector(
-        Reason.ROLLED_BACK, taken_back, "the last change was taken back, its pods could not start ({cause})"
+        Reason.ROLLED_BACK,
+        taken_back,
+        "the last change was taken back, its pods could not start ({cause})",
+        "correct the spec; or, where the cause lies outside of it and is repaired, try again with "
+        f"`kubectl annotate --overwrite imodel {{name}} -n {{namespace}} {RETRY_ANNOTATION}=$(date +%s)`",
     ),
     Detector(Reason.ROLLING_OUT, rolling_out, "{updated} of {wanted} replicas serve the new revision{step}"),
 )
