@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.kubectl import Kubectl
+from tests.e2e.kubectl import Kubectl, KubectlError
 from tests.e2e.models import STANDIN_IMAGE
 from tests.waiting import eventually
 
@@ -76,10 +76,27 @@ class Client:
 
     def ask(self, url: str, body: Any = None) -> Answer:
         """POST a JSON body, or GET without one."""
-        command = ["exec", "--stdin", self.name, "--", "python3", "/client/ask.py"]
-        method = "GET" if body is None else "POST"
-        text = "" if body is None else json.dumps(body)
-        return Answer(**json.loads(self.kubectl.run(*command, method, url, stdin=text, timeout=180)))
+        method, text = ("GET", "") if body is None else ("POST", json.dumps(body))
+        command = ["exec", "--stdin", self.name, "--", "python3", "/client/ask.py", method, url]
+        with self._program(command) as process:
+            assert process.stdin
+            assert process.stdout
+            late = threading.Timer(180, process.kill)
+            late.start()
+            process.stdin.write(text + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+            _, complaint = process.communicate()
+            late.cancel()
+        if not line:
+            raise KubectlError(command, complaint)
+        return Answer(**json.loads(line))
+
+    def _program(self, command: list[str]) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            self.kubectl.command(*command), stdin=pipe, stdout=pipe, stderr=pipe, text=True
+        )
 
     def chat(self, model: str, question: str, served: str = "", tokens: int = 32) -> str:
         """Ask a model by its Service and served name, at temperature 0; returns the answer's text."""
@@ -105,13 +122,7 @@ class Client:
         eventually(lambda: self.ask(f"{url}/health").status == 200, 60, f"{url} to lead to a pod")
         chosen = [f"--{name}={value}" for name, value in options.items()]
         program = ["python3", "/client/load.py", "--url", url, "--model", model, *chosen]
-        process = subprocess.Popen(
-            self.kubectl.command("exec", "--stdin", self.name, "--", *program),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        process = self._program(["exec", "--stdin", self.name, "--", *program])
         assert process.stdout
         load = Load()
         try:
