@@ -58,6 +58,7 @@ HOSTILE: dict[str, tuple[Answer, str]] = {
         without_end(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1000\r\n%s\r\n" % (b"x" * 4096)),
         "unreadable",
     ),
+    "a length that no computer has": (sends(OK + b"Content-Length: %s\r\n\r\nx" % (b"9" * 30)), "unreadable"),
     "chunk of no size": (sends(OK + b"Transfer-Encoding: chunked\r\n\r\nx\r\n"), "unreadable"),
     "chunk extension without end": (
         without_end(OK + b"Transfer-Encoding: chunked\r\n\r\n1;"),

@@ -46,3 +46,8 @@ def test_nothing_is_told_of_a_spec_that_was_changed_since() -> None:
 )
 def test_nothing_is_told_where_nothing_is_known(annotation: str) -> None:
     assert dropped(annotation) == ()
+
+
+def test_of_many_dropped_fields_the_first_ten_are_named() -> None:
+    unknown = {f"field{number}": 0 for number in range(1000)}
+    assert len(dropped(applied(**unknown))) == 10

@@ -69,9 +69,9 @@ class Notes:
         self.seen.append(("keep", sorted(present), version))
 
 
-def reflect(script: Script, until: int, relist_seconds: float = 3600) -> Notes:
+def reflect(script: Script, until: int, relist_seconds: float = 3600, notes: Notes | None = None) -> Notes:
     """Run a reflector until its sink was told so many things."""
-    notes = Notes()
+    notes = notes or Notes()
 
     async def run() -> None:
         task = asyncio.create_task(
@@ -137,3 +137,24 @@ def test_a_watch_that_breaks_goes_on_where_it_was() -> None:
 def test_everything_is_listed_again_from_time_to_time() -> None:
     seen = reflect(Script([LISTED], []), 9, relist_seconds=0.01).seen
     assert [what[0] for what in seen].count("keep") == 3
+
+
+class Fastidious(Notes):
+    """A sink that cannot take in `bad`."""
+
+    def put(self, manifest: dict[str, Any], text: bytes = b"") -> None:
+        if manifest["metadata"]["name"] == "bad":
+            raise TypeError("Recursion limit reached")
+        super().put(manifest, text)
+
+
+def test_an_object_that_cannot_be_taken_in_holds_up_no_other() -> None:
+    listed = [Chunk([thing("bad", 2), thing("a", 3)], 5)]
+    events = [line("MODIFIED", thing("bad", 6)), line("ADDED", thing("c", 7))]
+    seen = reflect(Script([listed], [[events]]), 3, notes=Fastidious()).seen
+    assert seen == [("put", "a", False), ("keep", ["uid-a", "uid-bad"], 5), ("put", "c", True)]
+
+
+def test_after_an_event_that_cannot_be_read_the_objects_are_listed_again() -> None:
+    script = Script([LISTED, [Chunk([thing("b", 4)], 12)]], [[[b"[" * 2000]]])
+    assert reflect(script, 5).seen[3:] == [("put", "b", False), ("keep", ["uid-b"], 12)]

@@ -180,6 +180,15 @@ def test_what_a_list_does_not_show_has_vanished() -> None:
     assert child_names(objects) == {"stays"}
 
 
+def test_what_a_list_lacked_is_back_with_the_next_list_that_has_it() -> None:
+    objects = store()
+    child = thing("Service", "child", version=3, parent="parent")
+    objects.put(child)
+    objects.vanished("v1/Service", set(), 5, ())
+    assert objects.put(child) == [PARENT]
+    assert child_names(objects) == {"child"}
+
+
 def test_what_is_newer_than_the_list_has_not_vanished() -> None:
     objects = store()
     objects.put(thing("Service", "new", version=9, parent="parent"))

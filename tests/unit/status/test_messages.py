@@ -2,7 +2,7 @@
 
 import pytest
 
-from sirocco_operator.status.messages import enumerated, error_lines, masked
+from sirocco_operator.status.messages import MASK, TEXT_LIMIT, enumerated, error_lines, masked, quotation
 from sirocco_operator.status.observed import Refusal, RefusalCause
 from tests.unit.status import cluster
 
@@ -76,3 +76,11 @@ def test_of_a_log_without_errors_the_last_lines_are_kept() -> None:
 )
 def test_a_list_names_its_first_items(items: list[str], text: str) -> None:
     assert enumerated(items, 3) == text
+
+
+def test_a_token_is_masked_with_what_it_is_glued_to() -> None:
+    assert masked("got token-eyJhbGciOiJIUzI1NiJ9.e30.abc from it") == f"got {MASK} from it"
+
+
+def test_of_a_text_of_any_length_the_beginning_alone_is_looked_at() -> None:
+    assert quotation("a" + " " * TEXT_LIMIT + "b") == "a"

@@ -6,6 +6,7 @@ what was written, in an annotation.
 
 import json
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 from sirocco_operator.api.crd.definition import resource_schema
@@ -13,11 +14,13 @@ from sirocco_operator.api.parse import parse
 from sirocco_operator.api.unknown_fields import pruned, unknown_fields
 from sirocco_operator.api.v1alpha1 import InferenceModel
 
+# More of them fit into no status, and each takes time to find a near name for.
+_MOST: Final = 10
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def dropped_fields(model: InferenceModel) -> tuple[str, ...]:
-    """The dropped fields, each as `path: sentence`.
+    """The first dropped fields, each as `path: sentence`.
 
     Empty where the annotation tells of another spec than this: whoever has changed the spec since then may
     have put them right.
@@ -25,7 +28,7 @@ def dropped_fields(model: InferenceModel) -> tuple[str, ...]:
     try:
         written = json.loads(model.metadata.annotations.get(LAST_APPLIED, ""))
         spec = written["spec"]
-        found = tuple(unknown_fields(spec, _schema(), "spec"))
+        found = tuple(islice(unknown_fields(spec, _schema(), "spec"), _MOST))
         if not found:
             return ()
         kept = parse({"metadata": model.metadata.model_dump(), "spec": pruned(spec, _schema())})

@@ -123,7 +123,7 @@ class Reflector:
             version = chunk.version if not version else min(version, chunk.version)
             for manifest in chunk.objects:
                 present.add(str(manifest["metadata"]["uid"]))
-                self._sink.put(manifest)
+                self._put(manifest)
             # A chunk of hundreds of objects must not hold up the lease's renewal.
             await asyncio.sleep(0)
         self._sink.keep(present, version)
@@ -163,8 +163,20 @@ class Reflector:
         self._failures += 1
         await asyncio.sleep(self._backoff.delay(self._failures))
 
+    def _put(self, manifest: dict[str, Any], text: bytes = b"") -> None:
+        """Take an object in; one that cannot be, such as one that is nested too deeply, holds up no other."""
+        try:
+            self._sink.put(manifest, text)
+        except Exception as error:
+            metadata = manifest["metadata"]
+            name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
+            log.warning("%s: %s is left out, it cannot be read: %s", self._name, name, error)
+
     def _take(self, line: bytes) -> int:
-        event = orjson.loads(line)
+        try:
+            event = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise Expired(f"an event cannot be read: {error}") from error
         manifest = event["object"]
         match event["type"]:
             case "ERROR":
@@ -172,7 +184,7 @@ class Reflector:
             case "DELETED":
                 self._sink.remove(manifest)
             case "ADDED" | "MODIFIED":
-                self._sink.put(manifest, _object_text(line, event["type"]))
+                self._put(manifest, _object_text(line, event["type"]))
         return int(manifest["metadata"]["resourceVersion"])
 
 

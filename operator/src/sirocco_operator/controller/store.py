@@ -149,7 +149,8 @@ class Store:
             and (not namespaces or which.namespace in namespaces)
         ]
         for which in gone:
-            self._bury(self._entries[which].uid, self._entries[which].version)
+            # Only older versions are: a list may have lacked what is there, and the next one has it again.
+            self._bury(self._entries[which].uid, self._entries[which].version - 1)
         return [key for which in gone if (key := self._drop(which)) is not None]
 
     def read(self, which: Identity) -> dict[str, Any] | None:

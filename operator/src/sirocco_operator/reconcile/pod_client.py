@@ -62,7 +62,7 @@ class PodClient:
         except OSError as error:
             # The pod is starting or ending, or a network policy is in the way.
             raise Unanswered("unreachable", str(error)) from error
-        except (HTTPException, ValueError) as error:
+        except (HTTPException, ValueError, OverflowError) as error:
             raise Unanswered("unreadable", repr(error)) from error
 
 

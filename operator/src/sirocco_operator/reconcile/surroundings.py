@@ -12,6 +12,7 @@ from sirocco_operator.kube.kinds import EVENT
 from sirocco_operator.reconcile.download_progress import DOWNLOAD_SECONDS, DownloadProgress
 from sirocco_operator.reconcile.placement import EVENTS_READ, PlacementReader, Reading, happened
 from sirocco_operator.reconcile.pod_owners import PodOwners
+from sirocco_operator.status.messages import TEXT_LIMIT
 from sirocco_operator.status.mounts import MOUNT_EVENTS
 from sirocco_operator.status.observed import Claim, Download, Manifest
 from sirocco_operator.status.pods import condition, is_ready, is_running, is_unschedulable
@@ -87,10 +88,27 @@ class SurroundingsReader:
         found: list[Manifest] = []
         for pod in pods:
             selector = f"involvedObject.uid={pod['metadata']['uid']}"
-            found.extend(await self._kube.list_allowed(EVENT, key.namespace, selector, most=EVENTS_READ))
+            found.extend(
+                await self._kube.list_allowed(
+                    EVENT, key.namespace, selector, most=EVENTS_READ, brief=_brief_event
+                )
+            )
         found.sort(key=happened)
         self._events[key] = Reading(self._clock(), tuple(found))
         return self._events[key].objects
+
+
+def _brief_event(event: Manifest) -> Manifest:
+    """What is read of an event: its writer may have made everything else of any size."""
+    about = event.get("involvedObject") or {}
+    times = ("series", "lastTimestamp", "eventTime")
+    return {
+        "metadata": {"creationTimestamp": event["metadata"].get("creationTimestamp")},
+        "involvedObject": {"uid": about.get("uid"), "name": about.get("name")},
+        "reason": event.get("reason"),
+        "message": str(event.get("message") or "")[:TEXT_LIMIT],
+        **{name: event.get(name) for name in times},
+    }
 
 
 def _downloads(pod: Manifest) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 # Long enough for two sentences and a quotation; Kubernetes itself allows 32,768.
 MESSAGE_LIMIT = 1024
 QUOTATION_LIMIT = 500
+# Of what others write, more is not even looked at.
+TEXT_LIMIT = 8192
 
 MASK = "***"
 # The prefixes of vLLM's log lines: process, then level, time and place, e.g.
@@ -24,7 +26,10 @@ SECRETS = (
     re.compile(r"\b(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}"),  # OpenAI and its like
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),  # AWS access key id
     re.compile(r"\bgh[pousr]_[A-Za-z0-9]{16,}"),  # GitHub
-    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"),  # JSON Web Token
+    # JSON Web Token, with what it is glued to: begun at each eyJ, this would take quadratic time.
+    re.compile(
+        r"(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]*eyJ[A-Za-z0-9_-]{8})[A-Za-z0-9_-]++\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
+    ),
     re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}"),
     re.compile(r"(?i)(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"),  # user:password of a URL
     re.compile(
@@ -40,7 +45,7 @@ def message(cause: str, fix: str) -> str:
 
 def quotation(text: str) -> str:
     """Quoted text on one line: masked, bounded, without a closing full stop or colon."""
-    return bounded(" ".join(masked(text).split()), QUOTATION_LIMIT).rstrip(".: ")
+    return bounded(" ".join(masked(text[:TEXT_LIMIT]).split()), QUOTATION_LIMIT).rstrip(".: ")
 
 
 def masked(text: str) -> str:
