@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.changes import change_all
 from tests.api.client import Client, Object
-from tests.api.models import DEADLINE, SETTINGS, model, wait_child, wait_gone, wait_status
+from tests.api.models import DEADLINE, SETTINGS, model, wait_child, wait_gone, wait_reason, wait_status
 from tests.api.operator_process import OperatorProcess
 from tests.waiting import eventually
 
@@ -186,6 +186,40 @@ def test_what_acts_on_the_pods_of_a_model_that_is_made_again_without_it_goes(
     client.create(model(namespace))
     for kind in acting:
         wait_gone(client, kind, namespace)
+
+
+def test_a_model_that_is_made_again_waits_for_what_is_left_of_the_former_one(
+    client: Client, namespace: str
+) -> None:
+    client.create(model(namespace))
+    wait_status(client, namespace)
+    # As a cloud's load balancer would, until it is taken down.
+    client.patch("Service", namespace, "mistral", {"metadata": {"finalizers": ["example.com/lb"]}})
+    former = client.get("Service", namespace, "mistral")["metadata"]["uid"]
+    client.delete("InferenceModel", namespace, "mistral")
+    wait_that(client, "Service", namespace, "mistral", lambda one: "deletionTimestamp" in one["metadata"])
+    wait_gone(client, "Deployment", namespace)
+    client.create(model(namespace))
+    wait_child(client, "Deployment", namespace)
+    status = wait_reason(client, namespace, "ReconcileFailed")
+    assert "Service mistral is made once another" in status["message"]
+    client.patch("Service", namespace, "mistral", {"metadata": {"finalizers": None}})
+    wait_that(
+        client, "Service", namespace, "mistral", lambda one: one["metadata"].get("uid") not in (None, former)
+    )
+
+
+def test_a_child_that_is_deleted_for_ever_does_not_keep_the_others_from_being_put_right(
+    client: Client, namespace: str
+) -> None:
+    client.create(model(namespace))
+    wait_status(client, namespace)
+    client.patch("Service", namespace, "mistral", {"metadata": {"finalizers": ["example.com/lb"]}})
+    client.delete("Service", namespace, "mistral")
+    client.patch("InferenceModel", namespace, "mistral", {"spec": {"replicas": 2}})
+    wait_that(client, "Deployment", namespace, "mistral", lambda child: child["spec"]["replicas"] == 2)
+    client.patch("Service", namespace, "mistral", {"metadata": {"finalizers": None}})
+    wait_that(client, "Service", namespace, "mistral", lambda one: "deletionTimestamp" not in one["metadata"])
 
 
 def test_the_budget_is_pruned_when_one_replica_is_left(client: Client, namespace: str) -> None:

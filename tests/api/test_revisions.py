@@ -174,6 +174,10 @@ def test_what_another_operator_makes_can_wait_for_the_next_change_of_the_spec(
     assert template(client, namespace) == before
     with Kubelet(client, namespace):
         assert "next change" in wait_reason(client, namespace, "UpdatePending")["message"]
+        memory = revisions(client, namespace)[1]["metadata"]
+        client.delete("ControllerRevision", namespace, memory["name"])
+        wait_child(client, "ControllerRevision", namespace, memory["name"])
+        assert template(client, namespace) == before
         change(client, namespace, engine={"maxModelLen": 1024})
         assert image(client, namespace) == NEWER
         wait_reason(client, namespace, "Ready")

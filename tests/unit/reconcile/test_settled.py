@@ -151,3 +151,15 @@ def test_a_calm_child_is_put_right_at_once_again() -> None:
     clock.now += 601
     repaired(settled, clock, 1)
     assert settled.wait(WANTED, LIVE, differs("x")[0]) == 0
+
+
+def test_a_child_that_is_deleted_again_and_again_is_made_again_later_each_time() -> None:
+    clock = Clock()
+    settled = Settled(clock)
+    waits = []
+    for number in range(14):
+        waits.append(settled.wait_to_create(WANTED))
+        clock.now += waits[-1]
+        settled.created(WANTED, live(uid=str(number), image="a"), [])
+    assert waits == [*[0.0] * 11, 1, 2, 4]
+    assert settled.wait_to_create(manifest(image="another")) == 0

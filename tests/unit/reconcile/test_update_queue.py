@@ -80,7 +80,7 @@ def test_one_that_goes_holds_up_nobody() -> None:
 def test_a_model_is_told_its_place() -> None:
     fleet = Fleet()
     fleet.tell(Standing.WAITING, Standing.WAITING, Standing.WAITING)
-    assert fleet.queue.place(C) == "it is number 2 of 2 in the queue"
+    assert fleet.queue.place(C) == "it is number 2 of 2 in the queue, after models/a"
 
 
 def test_without_a_queue_each_moves_with_its_spec() -> None:
@@ -102,3 +102,21 @@ def test_without_a_queue_each_moves_with_its_spec() -> None:
 )
 def test_a_model_moves_until_it_serves_as_asked(update: Update, ready: bool, standing: Standing) -> None:
     assert standing_of(update, ready=ready) is standing
+
+
+def test_a_model_that_cannot_move_does_not_keep_the_others_waiting() -> None:
+    fleet = Fleet()
+    fleet.tell(Standing.WAITING, Standing.WAITING, Standing.SETTLED)
+    fleet.queue.pass_turn(A)
+    assert fleet.allowed() == [B]
+    fleet.queue.tell(A, Standing.WAITING)
+    fleet.queue.tell(B, Standing.SETTLED)
+    assert fleet.allowed() == [A]
+
+
+def test_a_failed_model_of_which_nothing_is_known_for_now_still_holds_the_others() -> None:
+    fleet = Fleet()
+    fleet.tell(Standing.FAILED, Standing.WAITING, Standing.WAITING)
+    fleet.queue.tell_unknown(A)
+    fleet.queue.pass_turn(A)
+    assert not fleet.allowed()

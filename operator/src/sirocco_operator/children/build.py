@@ -1,6 +1,7 @@
 """Builds all children of a model."""
 
 from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Any
 
 from sirocco_operator.api.v1alpha1 import InferenceModel
@@ -29,7 +30,7 @@ def build_children(
     rollout = rollout or Rollout(build_revision(model, settings))
     children = (
         *_of_revisions(model, rollout),
-        build_service_account(model),
+        build_service_account(model) if _needs_own_account(model, rollout) else None,
         build_service(model),
         build_deployment(model, rollout.current.template, in_place=rollout.in_place),
         build_pod_disruption_budget(model),
@@ -38,6 +39,19 @@ def build_children(
         build_service_monitor(model, settings, available),
     )
     return tuple(child for child in children if child is not None)
+
+
+def _needs_own_account(model: InferenceModel, rollout: Rollout) -> bool:
+    """Whether pods run as the ServiceAccount of the model's own.
+
+    Where the user names another now, those that served before may have to be made again until pods of a
+    later revision have served: by an eviction, or by a rollback.
+    """
+    served = (each for each in rollout.remembered if each.served)
+    templates = (each.template for each in (rollout.current, *islice(served, 1)))
+    names = {model.spec.service_account_name or model.metadata.name}
+    names.update(each["spec"].get("serviceAccountName") for each in templates)
+    return model.metadata.name in names
 
 
 def _of_revisions(model: InferenceModel, rollout: Rollout) -> Iterator[dict[str, Any]]:

@@ -12,8 +12,6 @@ def service_account_name(model: InferenceModel) -> str:
     return model.spec.service_account_name or model.metadata.name
 
 
-def build_service_account(model: InferenceModel) -> dict[str, Any] | None:
-    """A ServiceAccount without rights and without a token; None when the user names one."""
-    if model.spec.service_account_name is not None:
-        return None
+def build_service_account(model: InferenceModel) -> dict[str, Any]:
+    """A ServiceAccount without rights and without a token."""
     return {**manifest(SERVICE_ACCOUNT, model), "automountServiceAccountToken": False}

@@ -65,6 +65,12 @@ class Applier:
         wanted = with_digest(wanted)
         live = known
         if live is None:
+            if wait := self._settled.wait_to_create(wanted):
+                raise Retry(
+                    f"{kind.kind} {wanted['metadata']['name']} is deleted again and again:"
+                    f" find out by whom; it is made again in {wait:.0f} s",
+                    wait,
+                )
             created = await self._create(kind, wanted)
             if created is not None:
                 return self._created(wanted, created)
@@ -125,6 +131,8 @@ class Applier:
         live = await self._kube.get(kind, namespace, name)
         if live is None:
             raise Retry(f"{kind.kind} {name} was deleted while it was created", 0.1)
+        if _goes(live, wanted):
+            raise Retry(f"{kind.kind} {name} is made once another of this name, on its way out, is gone", 1)
         if conflict := _conflict(kind, wanted, live, owner_uid):
             raise Refused(conflict)
         if controller_uid(live) != owner_uid:
@@ -196,12 +204,25 @@ class Applier:
 
 
 def _conflict(kind: Kind, wanted: Manifest, live: Manifest, owner_uid: str) -> Refusal | None:
-    if controller_uid(live) == owner_uid:
+    if controller_uid(live) == owner_uid or _goes(live, wanted):
         return None
     metadata = wanted["metadata"]
     if is_orphan(live, FIELD_MANAGER, metadata["labels"][MODEL_LABEL]):
         return None
     return Refusal(RefusalCause.NAME_CONFLICT, kind.kind, metadata["name"])
+
+
+def _goes(live: Manifest, wanted: Manifest) -> bool:
+    """Whether an object of a child's name goes by itself: deleted, or of a former model of this name."""
+    metadata = live["metadata"]
+    if metadata.get("deletionTimestamp"):
+        return True
+    (owner,) = wanted["metadata"]["ownerReferences"]
+    of_former = {**owner, "uid": controller_uid(live)}
+    return controller_uid(live) != owner["uid"] and any(
+        {name: each.get(name) for name in of_former} == of_former
+        for each in metadata.get("ownerReferences") or ()
+    )
 
 
 def _names(manifest: Manifest) -> tuple[str, str]:

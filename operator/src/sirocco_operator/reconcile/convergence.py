@@ -19,8 +19,18 @@ from sirocco_operator.controller.store import (
     controller_uid,
     identity,
 )
+from sirocco_operator.controller.worker import Retry
 from sirocco_operator.kube.client import FIELD_MANAGER, Kube
-from sirocco_operator.kube.kinds import AUTOSCALER_KINDS, CHILD_KINDS, DEPLOYMENT, POD_DISRUPTION_BUDGET, Kind
+from sirocco_operator.kube.kinds import (
+    AUTOSCALER_KINDS,
+    CHILD_KINDS,
+    CONFIG_MAP,
+    CONTROLLER_REVISION,
+    DEPLOYMENT,
+    POD_DISRUPTION_BUDGET,
+    SERVICE_ACCOUNT,
+    Kind,
+)
 from sirocco_operator.reconcile.apply import Applier, Written
 from sirocco_operator.reconcile.handover import hand_over
 from sirocco_operator.reconcile.ownership import is_orphan
@@ -33,6 +43,8 @@ from sirocco_operator.status.observed import Refusal, RefusalCause
 
 log = logging.getLogger(__name__)
 
+# Without these, pods of the Deployment could not start, or the one to go back to would not be known.
+_FOR_PODS: Final = (CONFIG_MAP, CONTROLLER_REVISION, SERVICE_ACCOUNT)
 _KINDS: Final = {kind.full_name: kind for kind in CHILD_KINDS}
 _AUTOSCALERS: Final = {kind.full_name for kind in AUTOSCALER_KINDS}
 # What acts on the model's pods, even where nobody controls it any more. Each has the model's name.
@@ -145,6 +157,7 @@ class Converger:
         contents: dict[Identity, int] = {}
         created: list[str] = []
         again_after: float | None = None
+        postponed: Retry | None = None
         for which, manifest in wanted.items():
             content = known.get(which)
             if content is not None and content == (verified or {}).get(which):
@@ -158,6 +171,12 @@ class Converger:
                 log.info("%s: left out, its API goes away: %s", key, reason)
                 again_after = self._settings.discovery_seconds
                 continue
+            except Retry as reason:
+                if kind in _FOR_PODS:
+                    raise
+                log.info("%s: the others go on: %s", key, reason)
+                postponed = postponed or reason
+                continue
             if written.created:
                 created.append(kind.kind)
             if written.again_after is None:
@@ -167,6 +186,8 @@ class Converger:
         if created:
             log.info("%s: created %s", key, ", ".join(created))
         await self._prune([which for which in unwanted if which.kind not in _AUTOSCALERS], uid)
+        if postponed is not None:
+            raise postponed
         if again_after is None:
             self._converged[key] = _Converged(request, contents, rollout.taken_back, rollout.update)
         return Convergence(bool(created), again_after, rollout.taken_back, rollout.update)

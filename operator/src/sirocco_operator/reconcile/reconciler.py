@@ -139,6 +139,7 @@ class Reconciler:
         setback = self._setbacks.add(key, raw["metadata"]["generation"], began)
         if setback.lasting < TOLD_SECONDS:
             return 0
+        self._updates.pass_turn(key)
         deployment = self._child(key, raw["metadata"]["uid"], DEPLOYMENT)
         status, found = compute_failure(raw, deployment, self._store.pods(key), message, utc_now())
         self._report(key, found)
@@ -195,7 +196,12 @@ class Reconciler:
         )
         now = utc_now()
         status = compute(model, observed, previous, now)
-        self._updates.tell(key, standing_of(update, ready="lastProgressTime" not in status))
+        if refusals:
+            # How it stood before still holds: a model that failed with the update has not recovered.
+            self._updates.tell_unknown(key)
+            self._updates.pass_turn(key)
+        else:
+            self._updates.tell(key, standing_of(update, ready="lastProgressTime" not in status))
         self._report(key, figures(status, observed))
         overtaken = await self._write_status(key, raw, previous, status)
         refused_after = None

@@ -73,11 +73,12 @@ class Revisions:
             for which in children
             if which.kind == CONTROLLER_REVISION.full_name and (live := self._store.read(which))
         ]
+        built = build_revision(model, self._settings)
         running = None
         if deployment is not None:
             template = deployment["spec"]["template"]
             running = find_running(template, remembered)
-            if running is None and not pods.revision(template):
+            if running is None and pods.revision(template) != built.hash:
                 running = self._adopted(key, model, deployment, status)
         starts = Starts.of(model_pods)
         failed: dict[str, str] = {}
@@ -86,7 +87,7 @@ class Revisions:
             # Of another revision, which gives way anyhow, the cause is of no use.
             failed = {each: cause_of(state) for each in starts.failed if each == state.revision}
         return choose(
-            build_revision(model, self._settings),
+            built,
             running,
             remembered,
             Pods(starts.existing, starts.serving, failed),
@@ -97,12 +98,18 @@ class Revisions:
     def _adopted(
         self, key: Key, model: InferenceModel, deployment: Manifest, status: Mapping[str, Any]
     ) -> Revision | None:
-        """What release 0.1.0 rolled out, as it is; None when the operator owns nothing of it."""
+        """What the Deployment has, where nothing remembers it; None when the operator does not own it all.
+
+        So it is with what release 0.1.0 rolled out, and after somebody deleted the ControllerRevision.
+        """
         owned = ownership(deployment, FIELD_MANAGER)
         fields = ((owned.fields if owned else {}).get("f:spec") or {}).get("f:template")
         if not fields:
             return None
         template = owned_part(deployment["spec"]["template"], fields)
+        label = pods.revision(deployment["spec"]["template"])
+        if pods.revision(template) != label:
+            return None
         volumes = (template.get("spec") or {}).get("volumes") or ()
         names = [each["configMap"]["name"] for each in volumes if each["name"] == SERVING_VOLUME]
         name = next(iter(names), mutable_settings_name(model))
@@ -113,7 +120,7 @@ class Revisions:
             and status.get("reason") not in _NOT_WRITTEN
         )
         return Revision(
-            template_hash(template),
+            label or template_hash(template),
             template,
             SettingsFile(name, data, immutable=False),
             spec_digest(model) if handled else "",

@@ -55,7 +55,9 @@ class Settled:
 
     def created(self, wanted: Manifest, live: Manifest, found: Sequence[Difference]) -> Difference | None:
         """Take in what became of a create; as `open`."""
-        child = self._keep(wanted, live, _left_by_the_api(wanted, live, found))
+        before = self._children.get(_model(wanted), {}).get(identity(wanted))
+        left = _left_by_the_api(wanted, live, found)
+        child = self._keep(wanted, live, left, self._repairs(before, wanted), self._clock())
         return next((each for each in found if each.path not in child.settled), None)
 
     def applied(self, wanted: Manifest, live: Manifest, found: Sequence[Difference]) -> None:
@@ -63,27 +65,37 @@ class Settled:
 
         What others have added is no part of that: they were faster than the apply.
         """
-        before, now = self._known(wanted, live), self._clock()
-        again = before is not None and before.manifest == written_from(wanted)
-        calm = before is None or now - before.at > _CALM_SECONDS
-        repairs = before.repairs + 1 if before is not None and again and not calm else 0
         left = [each for each in found if each.cause is not Cause.FOREIGN]
-        self._keep(wanted, live, left, repairs, now)
+        repairs = self._repairs(self._known(wanted, live), wanted)
+        self._keep(wanted, live, left, repairs, self._clock())
 
     def wait(self, wanted: Manifest, live: Manifest, difference: Difference) -> float:
         """In how many seconds the difference may be put right; 0 for at once."""
         child = self._known(wanted, live)
         # A webhook that makes another value each time would do so at once again.
         at_once = 1 if difference.cause is Cause.API else _AT_ONCE
+        return self._wait(child, wanted, at_once)
+
+    def wait_to_create(self, wanted: Manifest) -> float:
+        """In how many seconds a child that is gone may be made again; 0 for at once."""
+        return self._wait(self._children.get(_model(wanted), {}).get(identity(wanted)), wanted, _AT_ONCE)
+
+    def forget(self, key: Key) -> None:
+        """Drop what is kept of the children of a model that is gone."""
+        self._children.pop(key, None)
+
+    def _repairs(self, before: _Child | None, wanted: Manifest) -> int:
+        """How many repairs in a row another write is, from the same manifest as `before`."""
+        if before is None or before.manifest != written_from(wanted):
+            return 0
+        return 0 if self._clock() - before.at > _CALM_SECONDS else before.repairs + 1
+
+    def _wait(self, child: _Child | None, wanted: Manifest, at_once: int) -> float:
         if child is None or child.manifest != written_from(wanted) or child.repairs < at_once:
             return 0.0
         doublings = min(child.repairs - at_once, 16)
         seconds = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0**doublings)
         return max(0.0, child.at + seconds - self._clock())
-
-    def forget(self, key: Key) -> None:
-        """Drop what is kept of the children of a model that is gone."""
-        self._children.pop(key, None)
 
     def _known(self, wanted: Manifest, live: Manifest) -> _Child | None:
         child = self._children.get(_model(wanted), {}).get(identity(wanted))

@@ -5,6 +5,7 @@ from enum import Enum, auto
 
 from sirocco_operator.children.revision import Update
 from sirocco_operator.controller.store import Key
+from sirocco_operator.status.messages import enumerated
 
 
 class Standing(Enum):
@@ -61,8 +62,13 @@ class UpdateQueue:
             self._advance()
 
     def tell_unknown(self, key: Key) -> None:
-        """Take in that nobody can say how a model stands: the others do not wait for it."""
+        """Take in that nobody can say how a model stands: the others do not wait for it to begin."""
         if key not in self._standings:
+            self.tell(key, Standing.SETTLED)
+
+    def pass_turn(self, key: Key) -> None:
+        """Take in that a model cannot move for now: it is the next one's turn, if it was this one's."""
+        if key in self._allowed:
             self.tell(key, Standing.SETTLED)
 
     def forget(self, key: Key) -> None:
@@ -79,18 +85,23 @@ class UpdateQueue:
             return "it waits until the model that failed with it (reason RolledBack) is repaired"
         waiting = self._waiting()
         place = waiting.index(key) + 1 if key in waiting else 1
-        return f"it is number {place} of {max(len(waiting), 1)} in the queue"
+        moving = sorted(map(str, self._moving()))
+        after = f", after {enumerated(moving, 2)}" if moving else ""
+        return f"it is number {place} of {max(len(waiting), 1)} in the queue{after}"
 
     def _waiting(self) -> list[Key]:
         waiting = [key for key, standing in self._standings.items() if standing is Standing.WAITING]
         return sorted((key for key in waiting if key not in self._allowed), key=str)
 
+    def _moving(self) -> set[Key]:
+        moving = {key for key, standing in self._standings.items() if standing is Standing.MOVING}
+        return moving | self._allowed
+
     def _advance(self) -> None:
         waiting = self._waiting()
         if not waiting or Standing.FAILED in self._standings.values():
             return
-        moving = {key for key, standing in self._standings.items() if standing is Standing.MOVING}
-        free = self._at_once - len(moving | self._allowed)
+        free = self._at_once - len(self._moving())
         if free <= 0 or any(key not in self._standings for key in self._keys()):
             return
         for key in waiting[:free]:
