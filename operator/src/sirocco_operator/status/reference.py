@@ -20,13 +20,15 @@ gives the sentence with the cause and the fix. `sirocco explain NAME` prints the
   (with autoscaling, `minReplicas`), and none of an older one. With `replicas: 0`: no pod is left.
 - **Available** is True while the Service answers, by pods of the present or an older spec.
 - **Reconciling** is True while the model is on its way to what its spec asks, or may get there by itself.
-- **Stalled** is True when it will not get there unless somebody changes something; the message says what.
+- **Stalled** is True when somebody probably has to act: the cause cannot end by itself, or it has lasted for
+  the startup budget. The message says what to do. A stalled model goes on by itself once its cause is gone.
 
 Of Ready, Reconciling and Stalled exactly one is True; how tools read them: [gitops.md](gitops.md).
-Each has the reason that the model has, but for those that have nothing to tell: Available is True for
-`Available`, Reconciling and Stalled are False for `NotReconciling` and `NotStalled`.
+Each condition carries the model's reason, with these exceptions: Available has the reason `Available` while it
+is True, and Reconciling and Stalled have `NotReconciling` and `NotStalled` while they are False.
 
-`.status.reason` is one of the reasons below. Where several hold, it is the one further up.
+`.status.reason` is one of the reasons below. Where several hold, it is the one further up, except that
+`ProgressDeadlineExceeded` replaces a reason marked *never*.
 With autoscaling, replicas beyond `minReplicas` may wait or fail while the model is Ready.
 
 When a model that is not Ready counts as Stalled:
@@ -38,6 +40,8 @@ When a model that is not Ready counts as Stalled:
 - *budget, or 3 starts*: also when the engine or the download has failed three times without coming up.
 - *never*: it goes on by itself. If nothing moves for the startup budget, and nothing is at work that may take
   longer, the reason becomes `ProgressDeadlineExceeded`.
+
+Where a cell has several, separated by `/`, it depends on the cause; the condition Stalled says which it is.
 
 | Reason | Stalled | Meaning | What to do |
 |---|---|---|---|
@@ -74,7 +78,7 @@ def reference() -> str:
         stages = dict.fromkeys(
             (*(each.stage or meaning.stage for each in DETECTORS if each.reason is reason), meaning.stage)
         )
-        stalled = " or ".join(STALLED[stage] for stage in stages)
+        stalled = " / ".join(STALLED[stage] for stage in stages)
         lines.append(f"| `{reason}` | {stalled} | {meaning.meaning} | {_advice(meaning.fix)} |\n")
     scaling = [
         f"| `{reason}` | {meaning.active} | {meaning.meaning} | {_advice(meaning.fix)} |\n"
