@@ -10,6 +10,8 @@ _VALUE: Final = r"[A-Za-z0-9._-]*"
 _EQUALS: Final = re.compile(rf"{_KEY}\s*(?P<operator>==?|!=)\s*(?P<values>{_VALUE})")
 _SET: Final = re.compile(rf"{_KEY}\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)")
 _EXISTS: Final = re.compile(rf"(?P<operator>!?)\s*{_KEY}")
+# Characters of a selector: far more than anybody needs, and split in milliseconds.
+_LONGEST: Final = 2048
 # Commas inside parentheses separate values, not requirements.
 _COMMA: Final = re.compile(r",(?![^(]*\))")
 
@@ -39,6 +41,8 @@ class Requirement:
 
 def parse(selector: str) -> tuple[Requirement, ...]:
     """The requirements of a selector; raises SelectorError."""
+    if len(selector) > _LONGEST:
+        raise SelectorError(f"the label selector is longer than {_LONGEST} characters: ask for less at a time")
     if not selector.strip():
         return ()
     return tuple(_requirement(part.strip()) for part in _COMMA.split(selector))
