@@ -42,7 +42,7 @@ class Requirement:
 def parse(selector: str) -> tuple[Requirement, ...]:
     """The requirements of a selector; raises SelectorError."""
     if len(selector) > _LONGEST:
-        raise SelectorError(f"the label selector is longer than {_LONGEST} characters: ask for less at a time")
+        raise SelectorError(f"the label selector is longer than {_LONGEST} characters: ask for less")
     if not selector.strip():
         return ()
     return tuple(_requirement(part.strip()) for part in _COMMA.split(selector))

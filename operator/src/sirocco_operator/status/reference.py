@@ -24,8 +24,8 @@ gives the sentence with the cause and the fix. `sirocco explain NAME` prints the
   the startup budget. The message says what to do. A stalled model goes on by itself once its cause is gone.
 
 Of Ready, Reconciling and Stalled exactly one is True; how tools read them: [gitops.md](gitops.md).
-Each condition carries the model's reason, with these exceptions: Available has the reason `Available` while it
-is True, and Reconciling and Stalled have `NotReconciling` and `NotStalled` while they are False.
+Each condition carries the model's reason, with these exceptions: Available has the reason `Available` while
+it is True, and Reconciling and Stalled have `NotReconciling` and `NotStalled` while they are False.
 
 `.status.reason` is one of the reasons below. Where several hold, it is the one further up, except that
 `ProgressDeadlineExceeded` replaces a reason marked *never*.
