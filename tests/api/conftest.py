@@ -97,6 +97,8 @@ def namespace(client: Client) -> Iterator[str]:
     created = client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "test-"}})
     name: str = created["metadata"]["name"]
     yield name
+    # The namespace's own controller was seen to leave a model behind, in a namespace that is gone.
+    client.raw("DELETE", client.path("InferenceModel", name))
     client.delete("Namespace", None, name)
     # Without a kubelet nobody ends what a test has placed, and the namespace would wait for it.
     for pod in client.objects("Pod", name):
