@@ -14,7 +14,7 @@ from sirocco_operator.kube.kinds import CHILD_KINDS, CONTROLLER_REVISION
 from sirocco_operator.kube.quantity import canonical
 from sirocco_operator.settings import Settings
 from sirocco_operator.status.reasons import Reason
-from tests.api.client import Client, Object
+from tests.api.client import ApiError, Client, Object
 from tests.api.control_plane import ControlPlane
 from tests.waiting import eventually
 
@@ -67,7 +67,13 @@ def wait_wanted(
     by = settings or Settings()
 
     def found() -> list[str]:
-        return list(differences(client, namespace, names, by, decided))
+        try:
+            return list(differences(client, namespace, names, by, decided))
+        except ApiError as error:
+            # So the API server answers for a moment after its CRD has changed.
+            if error.code != 429:
+                raise
+            return [str(error)]
 
     started = time.monotonic()
     eventually(lambda: not found(), deadline, lambda: f"the wanted state: {found()[:5]}", 0.5)
