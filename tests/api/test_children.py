@@ -188,13 +188,22 @@ def test_what_acts_on_the_pods_of_a_model_that_is_made_again_without_it_goes(
         wait_gone(client, kind, namespace)
 
 
+def hold_service(client: Client, namespace: str) -> None:
+    """Keep the Service from going once it is deleted, as a cloud does until its load balancer is gone."""
+    client.patch("Service", namespace, "mistral", {"metadata": {"finalizers": ["example.com/lb"]}})
+
+
+def let_service_go(client: Client, namespace: str) -> None:
+    """End `hold_service`."""
+    client.patch("Service", namespace, "mistral", {"metadata": {"finalizers": None}})
+
+
 def test_a_model_that_is_made_again_waits_for_what_is_left_of_the_former_one(
     client: Client, namespace: str
 ) -> None:
     client.create(model(namespace))
     wait_status(client, namespace)
-    # As a cloud's load balancer would, until it is taken down.
-    client.patch("Service", namespace, "mistral", {"metadata": {"finalizers": ["example.com/lb"]}})
+    hold_service(client, namespace)
     former = client.get("Service", namespace, "mistral")["metadata"]["uid"]
     client.delete("InferenceModel", namespace, "mistral")
     wait_that(client, "Service", namespace, "mistral", lambda one: "deletionTimestamp" in one["metadata"])
@@ -203,7 +212,7 @@ def test_a_model_that_is_made_again_waits_for_what_is_left_of_the_former_one(
     wait_child(client, "Deployment", namespace)
     status = wait_reason(client, namespace, "ReconcileFailed")
     assert "Service mistral is made once another" in status["message"]
-    client.patch("Service", namespace, "mistral", {"metadata": {"finalizers": None}})
+    let_service_go(client, namespace)
     wait_that(
         client, "Service", namespace, "mistral", lambda one: one["metadata"].get("uid") not in (None, former)
     )
@@ -214,11 +223,11 @@ def test_a_child_that_is_deleted_for_ever_does_not_keep_the_others_from_being_pu
 ) -> None:
     client.create(model(namespace))
     wait_status(client, namespace)
-    client.patch("Service", namespace, "mistral", {"metadata": {"finalizers": ["example.com/lb"]}})
+    hold_service(client, namespace)
     client.delete("Service", namespace, "mistral")
     client.patch("InferenceModel", namespace, "mistral", {"spec": {"replicas": 2}})
     wait_that(client, "Deployment", namespace, "mistral", lambda child: child["spec"]["replicas"] == 2)
-    client.patch("Service", namespace, "mistral", {"metadata": {"finalizers": None}})
+    let_service_go(client, namespace)
     wait_that(client, "Service", namespace, "mistral", lambda one: "deletionTimestamp" not in one["metadata"])
 
 

@@ -20,12 +20,6 @@ def certificate() -> tuple[Leaf, str]:
     return leaf, authority.decode()
 
 
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server(("", 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
 async def served_certificate(connection: socket.socket) -> str:
     """The certificate that a new connection gets, PEM."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -40,7 +34,7 @@ async def served_certificate(connection: socket.socket) -> str:
 @pytest.mark.parametrize("turns", range(6))
 def test_a_connection_that_begins_while_the_certificate_changes_is_not_lost(turns: int) -> None:
     async def connect_and_change() -> str:
-        listener = Listener(web.Application(), free_port())
+        listener = Listener(web.Application(), 0)
         await listener.use(*certificate())
         connection = socket.create_connection(("127.0.0.1", listener.port))
         # The change comes while the connection is taken: at each step of that once.
@@ -56,7 +50,7 @@ def test_a_connection_that_begins_while_the_certificate_changes_is_not_lost(turn
 
 def test_a_connection_gets_the_certificate_of_its_moment() -> None:
     async def served_after_each_change() -> list[tuple[str, str]]:
-        listener = Listener(web.Application(), free_port())
+        listener = Listener(web.Application(), 0)
         served = []
         for leaf, ca in (certificate(), certificate()):
             await listener.use(leaf, ca)

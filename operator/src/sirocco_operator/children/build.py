@@ -13,7 +13,7 @@ from sirocco_operator.children.pod_disruption_budget import build_pod_disruption
 from sirocco_operator.children.revision import Rollout, build_revision
 from sirocco_operator.children.scaled_object import build_scaled_object
 from sirocco_operator.children.service import build_service
-from sirocco_operator.children.service_account import build_service_account
+from sirocco_operator.children.service_account import build_service_account, service_account_name
 from sirocco_operator.children.service_monitor import build_service_monitor
 from sirocco_operator.kube.kinds import Kind
 from sirocco_operator.settings import Settings
@@ -49,7 +49,7 @@ def _needs_own_account(model: InferenceModel, rollout: Rollout) -> bool:
     """
     served = (each for each in rollout.remembered if each.served)
     templates = (each.template for each in (rollout.current, *islice(served, 1)))
-    names = {model.spec.service_account_name or model.metadata.name}
+    names = {service_account_name(model)}
     names.update(each["spec"].get("serviceAccountName") for each in templates)
     return model.metadata.name in names
 

@@ -218,10 +218,9 @@ def _goes(live: Manifest, wanted: Manifest) -> bool:
     if metadata.get("deletionTimestamp"):
         return True
     (owner,) = wanted["metadata"]["ownerReferences"]
-    of_former = {**owner, "uid": controller_uid(live)}
-    return controller_uid(live) != owner["uid"] and any(
-        {name: each.get(name) for name in of_former} == of_former
-        for each in metadata.get("ownerReferences") or ()
+    former = {**owner, "uid": controller_uid(live)}
+    return former != owner and any(
+        former.items() <= each.items() for each in metadata.get("ownerReferences") or ()
     )
 
 

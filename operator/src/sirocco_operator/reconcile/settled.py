@@ -55,9 +55,8 @@ class Settled:
 
     def created(self, wanted: Manifest, live: Manifest, found: Sequence[Difference]) -> Difference | None:
         """Take in what became of a create; as `open`."""
-        before = self._children.get(_model(wanted), {}).get(identity(wanted))
         left = _left_by_the_api(wanted, live, found)
-        child = self._keep(wanted, live, left, self._repairs(before, wanted), self._clock())
+        child = self._keep(wanted, live, left, self._repairs(self._before(wanted), wanted), self._clock())
         return next((each for each in found if each.path not in child.settled), None)
 
     def applied(self, wanted: Manifest, live: Manifest, found: Sequence[Difference]) -> None:
@@ -78,7 +77,7 @@ class Settled:
 
     def wait_to_create(self, wanted: Manifest) -> float:
         """In how many seconds a child that is gone may be made again; 0 for at once."""
-        return self._wait(self._children.get(_model(wanted), {}).get(identity(wanted)), wanted, _AT_ONCE)
+        return self._wait(self._before(wanted), wanted, _AT_ONCE)
 
     def forget(self, key: Key) -> None:
         """Drop what is kept of the children of a model that is gone."""
@@ -97,8 +96,12 @@ class Settled:
         seconds = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0**doublings)
         return max(0.0, child.at + seconds - self._clock())
 
+    def _before(self, wanted: Manifest) -> _Child | None:
+        """The last known object of a child's name, whichever it was."""
+        return self._children.get(_model(wanted), {}).get(identity(wanted))
+
     def _known(self, wanted: Manifest, live: Manifest) -> _Child | None:
-        child = self._children.get(_model(wanted), {}).get(identity(wanted))
+        child = self._before(wanted)
         return child if child is not None and child.uid == live["metadata"]["uid"] else None
 
     def _keep(
