@@ -20,8 +20,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SIROCCO_", frozen=True, extra="ignore")
 
-    serving_image: str = Field(default="sirocco/serving:0.1.0", min_length=1)
-    serving_cpu_image: str = Field(default="sirocco/serving-cpu:0.1.0", min_length=1)
+    serving_image: str = Field(default="sirocco/serving:0.2.0", min_length=1)
+    serving_cpu_image: str = Field(default="sirocco/serving-cpu:0.2.0", min_length=1)
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
 
     # The operator's own pod, set from the downward API.
