@@ -84,7 +84,8 @@ class Client:
             base_url=server,
             headers={"Authorization": f"Bearer {token}"},
             verify=context,
-            timeout=30,
+            # The deletion of a whole collection is one call, and slow beside other tests.
+            timeout=120,
             trust_env=False,
         )
 
