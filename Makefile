@@ -19,6 +19,8 @@ PYTEST := .venv/bin/pytest --durations=10
 export PATH := $(CACHE)/bin:$(UV_HOME)/bin:$(PATH)
 export UV_SYSTEM_CERTS := 1
 export DOCKER_BUILDKIT := 1
+# Where this is set, as in many containers, each start of the operator compiles a thousand modules again.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Three hundred models at once: beside others, neither would keep its time.
 ANY_SPEC := tests/api/test_any_spec.py

@@ -1,7 +1,7 @@
 """One control plane and one admin client for the whole session; a namespace for each test."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -94,13 +94,28 @@ def call(
 @pytest.fixture
 def namespace(client: Client) -> Iterator[str]:
     """A namespace of the test's own."""
+    with new_namespace(client) as name:
+        yield name
+
+
+@pytest.fixture
+def elsewhere(client: Client) -> Iterator[str]:
+    """Another one."""
+    with new_namespace(client) as name:
+        yield name
+
+
+@contextmanager
+def new_namespace(client: Client) -> Iterator[str]:
+    """A namespace whose models are deleted in the end.
+
+    It stays itself, as long as the control plane: to delete one takes a call for each kind of object.
+    """
     created = client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "test-"}})
     name: str = created["metadata"]["name"]
     yield name
-    # The namespace's own controller was seen to leave a model behind, in a namespace that is gone.
     client.raw("DELETE", client.path("InferenceModel", name))
-    client.delete("Namespace", None, name)
-    # Without a kubelet nobody ends what a test has placed, and the namespace would wait for it.
+    # Without a kubelet nobody ends what a test has placed, and its node would look full to the next one.
     for pod in client.objects("Pod", name):
         if pod["spec"].get("nodeName"):
             path = client.path("Pod", name, pod["metadata"]["name"])

@@ -295,6 +295,8 @@ class ControlPlane:
             f"--audit-policy-file={self._folder / 'audit.yaml'}",
             f"--audit-log-path={self.audit_log}",
             "--audit-log-maxsize=1000",
+            # Hundreds of models are deleted in one call, which may take a minute.
+            "--delete-collection-workers=8",
             "--max-requests-inflight=2000",
             "--max-mutating-requests-inflight=1000",
             *([f"--feature-gates={self._feature_gates}"] if self._feature_gates else []),

@@ -23,15 +23,6 @@ SOON_SECONDS = 5.0
 
 
 @pytest.fixture
-def elsewhere(client: Client) -> Iterator[str]:
-    """Another namespace."""
-    created = client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "test-"}})
-    name: str = created["metadata"]["name"]
-    yield name
-    client.delete("Namespace", None, name)
-
-
-@pytest.fixture
 def usual_lease(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[OperatorProcess]:
     """An operator with the lease of an installation: with a shorter one, writes must end sooner."""
     operator.stop()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.client import Client
+from tests.api.conftest import new_namespace
 from tests.api.control_plane import ControlPlane
 from tests.api.kubelet import Kubelet
 from tests.api.models import DEADLINE, model, wait_child, wait_gone
@@ -17,15 +18,13 @@ from tests.waiting import eventually
 def scaled(cluster: ControlPlane, operator: OperatorProcess) -> Iterator[str]:
     """The namespace of a model that was scaled by the operator's own figures until the provider changed."""
     client = cluster.client
-    created = client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "keda-"}})
-    namespace: str = created["metadata"]["name"]
-    client.create(model(namespace, autoscaling={"maxReplicas": 4, "target": {"inFlightRequests": 8}}))
-    wait_child(client, "HorizontalPodAutoscaler", namespace)
-    assert operator.stop() == 0
     settings = {"autoscaling_provider": "keda", "keda_prometheus_url": "http://prometheus:9090"}
-    with Kubelet(client, namespace), OperatorProcess(cluster, "operator-keda", **settings):
-        yield namespace
-    client.delete("Namespace", None, namespace)
+    with new_namespace(client) as namespace:
+        client.create(model(namespace, autoscaling={"maxReplicas": 4, "target": {"inFlightRequests": 8}}))
+        wait_child(client, "HorizontalPodAutoscaler", namespace)
+        assert operator.stop() == 0
+        with Kubelet(client, namespace), OperatorProcess(cluster, "operator-keda", **settings):
+            yield namespace
     operator.start()
 
 

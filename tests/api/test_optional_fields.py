@@ -1,12 +1,14 @@
 """A field that is taken out of a resource goes from its children too, whether the operator runs or not."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from sirocco_operator.api.labels import OPERATOR_PREFIX
 from tests.api.client import Client, Object
+from tests.api.conftest import new_namespace
 from tests.api.models import DEADLINE, model, wait_child, wait_status
 from tests.api.operator_process import OperatorProcess
 from tests.waiting import eventually
@@ -114,20 +116,13 @@ def expect_children(client: Client, namespace: str, wanted: list[Any]) -> None:
     eventually(same, DEADLINE, "children as the smallest resource has them", 0.05)
 
 
-def make_namespace(client: Client) -> str:
-    created = client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "field-"}})
-    name: str = created["metadata"]["name"]
-    return name
-
-
 @pytest.fixture(scope="module")
 def smallest(client: Client, operator: OperatorProcess) -> Iterator[list[Any]]:
     """The children of the smallest resource."""
-    namespace = make_namespace(client)
-    client.create(model(namespace))
-    wait_status(client, namespace)
-    yield children(client, namespace)
-    client.delete("Namespace", None, namespace)
+    with new_namespace(client) as namespace:
+        client.create(model(namespace))
+        wait_status(client, namespace)
+        yield children(client, namespace)
 
 
 @pytest.fixture(scope="module")
@@ -135,20 +130,18 @@ def removed_while_down(
     client: Client, operator: OperatorProcess, smallest: list[Any]
 ) -> Iterator[dict[str, str]]:
     """By field: the namespace of a resource that lost it while no operator ran."""
-    namespaces = {}
-    for name, field in FIELDS.items():
-        namespaces[name] = make_namespace(client)
-        client.create(with_field(namespaces[name], field))
-    for name, namespace in namespaces.items():
-        wait_status(client, namespace)
-        assert children(client, namespace) != smallest, f"{name} changes nothing"
-    operator.stop()
-    for namespace in namespaces.values():
-        client.replace_spec("InferenceModel", namespace, "mistral", {"model": SMALLEST})
-    operator.start()
-    yield namespaces
-    for namespace in namespaces.values():
-        client.delete("Namespace", None, namespace)
+    with ExitStack() as stack:
+        namespaces = {name: stack.enter_context(new_namespace(client)) for name in FIELDS}
+        for name, field in FIELDS.items():
+            client.create(with_field(namespaces[name], field))
+        for name, namespace in namespaces.items():
+            wait_status(client, namespace)
+            assert children(client, namespace) != smallest, f"{name} changes nothing"
+        operator.stop()
+        for namespace in namespaces.values():
+            client.replace_spec("InferenceModel", namespace, "mistral", {"model": SMALLEST})
+        operator.start()
+        yield namespaces
 
 
 @pytest.mark.parametrize("field", FIELDS)
