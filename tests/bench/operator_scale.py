@@ -141,7 +141,8 @@ def wait_looked_at(operator: OperatorProcess, resources: int) -> None:
         ),
         DEADLINE,
         "the first pass over all resources",
-        0.1,
+        # With looks ten times a second, a seventh of the operator's time goes into their answers.
+        0.5,
     )
 
 
