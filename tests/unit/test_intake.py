@@ -7,7 +7,13 @@ import pytest
 
 from sirocco_operator.controller.queue import WorkQueue
 from sirocco_operator.controller.store import Identity, Key, Store
-from sirocco_operator.intake import MOST_FINISHED_PODS, MOST_PODS, StoreSink, owner_of
+from sirocco_operator.intake import (
+    MOST_FINISHED_PODS,
+    MOST_PODS,
+    MOST_PODS_OF_NAMESPACE,
+    StoreSink,
+    owner_of,
+)
 from sirocco_operator.kube.kinds import DEPLOYMENT, MODEL, POD, SERVICE, Kind
 
 pytestmark = pytest.mark.unit
@@ -85,16 +91,20 @@ def test_a_gathered_event_becomes_work_within_a_tenth_of_a_second() -> None:
     assert asyncio.run(run()) == KEY
 
 
-def test_a_pod_is_kept_without_its_managed_fields() -> None:
+def test_a_pod_is_kept_without_what_can_be_long_and_nobody_reads() -> None:
     store = Store(MODEL.full_name, POD.full_name, owner_of)
+    container = {"name": "engine", "image": "one"}
+    long = {"env": [{"name": "A", "value": "x"}], "envFrom": [], "args": ["x"], "command": ["x"]}
 
     async def run() -> None:
-        pod = an_object(POD, "mistral-1", 1, managedFields=[{"manager": "kubelet"}])
+        pod = an_object(POD, "mistral-1", 1, managedFields=[{"manager": "x"}], annotations={"x": "y"})
+        pod["spec"] = {"initContainers": [container | long], "containers": [container | long]}
         StoreSink(store, WorkQueue(), POD, None).put(pod, b"not looked at")
 
     asyncio.run(run())
     found = store.read(Identity(POD.full_name, KEY.namespace, "mistral-1"))
-    assert found == an_object(POD, "mistral-1", 1)
+    spec = {"initContainers": [container], "containers": [container]}
+    assert found == {**an_object(POD, "mistral-1", 1), "spec": spec}
 
 
 def pods_after(phases: list[str]) -> tuple[int, int]:
@@ -119,6 +129,28 @@ def test_of_a_model_only_so_many_pods_are_kept() -> None:
 def test_finished_pods_leave_room_for_others() -> None:
     kept, _ = pods_after(["Failed"] * 3000 + ["Running"] * 100)
     assert kept == MOST_FINISHED_PODS + 100
+
+
+def test_of_a_namespace_only_so_many_pods_are_kept_whatever_models_they_name() -> None:
+    store = Store(MODEL.full_name, POD.full_name, owner_of)
+
+    def pod(number: int, namespace: str, model: str) -> dict[str, Any]:
+        labels = {"inference.sirocco.dev/model": model}
+        return an_object(POD, f"pod-{number}", number, uid=str(number), namespace=namespace, labels=labels)
+
+    async def run() -> None:
+        sink = StoreSink(store, WorkQueue(), POD, None)
+        for number in range(1, MOST_PODS_OF_NAMESPACE + 101):
+            sink.put(pod(number, "full", f"m{number}"))
+        sink.put(pod(200_000, "other", "m"))
+        # One that is known is followed still, and one that goes makes room.
+        sink.put({**pod(1, "full", "another"), "metadata": pod(300_000, "full", "another")["metadata"]})
+        sink.remove(pod(2, "full", "m2"))
+        sink.put(pod(400_000, "full", "m"))
+
+    asyncio.run(run())
+    assert store.pods_of_namespace("full") == MOST_PODS_OF_NAMESPACE
+    assert len(store.pods(Key("other", "m"))) == len(store.pods(Key("full", "m"))) == 1
 
 
 def test_deletions_of_many_pods_are_gathered() -> None:

@@ -17,6 +17,10 @@ _GATHER_SECONDS_EACH: Final = 0.002
 # are not looked at: a model has 1,000 replicas at the most.
 MOST_PODS: Final = 2500
 MOST_FINISHED_PODS: Final = 50
+# Of all models of a namespace together, those that are not there too: each label's value is another one's.
+MOST_PODS_OF_NAMESPACE: Final = 10_000
+# What of a pod's containers nobody here reads, and its author can make as long as an object may be.
+_UNREAD: Final = ("args", "command", "env", "envFrom")
 
 
 def owner_of(manifest: Manifest) -> Key | None:
@@ -48,8 +52,7 @@ class StoreSink:
     def put(self, manifest: dict[str, Any], text: bytes = b"") -> None:
         """Take in a version of an object; `text` is it as JSON, where that is at hand."""
         if self.kind == POD:
-            # A third of a pod, and of no use here: pods are never applied.
-            manifest["metadata"].pop("managedFields", None)
+            _shorten(manifest)
             text = b""
             if self._is_beyond(manifest):
                 self.remove(manifest)
@@ -97,6 +100,19 @@ class StoreSink:
         if owner is None:
             return False
         size = self.store.size(owner)
+        known = self.store.content(identity(pod)) is not None
+        if not known and self.store.pods_of_namespace(owner.namespace) >= MOST_PODS_OF_NAMESPACE:
+            return True
         if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
             return size >= MOST_FINISHED_PODS
-        return size >= MOST_PODS and self.store.read(identity(pod)) is None
+        return size >= MOST_PODS and not known
+
+
+def _shorten(pod: dict[str, Any]) -> None:
+    """Take out of a pod what is of no use here, most of its length: pods are never applied."""
+    for name in ("managedFields", "annotations"):
+        pod["metadata"].pop(name, None)
+    spec = pod.get("spec") or {}
+    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
+        for name in _UNREAD:
+            container.pop(name, None)

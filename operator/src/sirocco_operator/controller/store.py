@@ -3,6 +3,7 @@
 Objects are kept as JSON text: a tenth of the memory of dictionaries, and a reader cannot change them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -92,6 +93,8 @@ class Store:
         self._observed = {primary_kind, pod_kind, *observed}
         self._entries: dict[Identity, _Entry] = {}
         self._belongings: dict[Key, set[Identity]] = {}
+        # How many pods that belong to a primary object, there or not, each namespace has.
+        self._pods: Counter[str] = Counter()
         # Uids of what was deleted, and when: a list that began before must not bring them back. A newer
         # version may: to a watch with a selector, an object is deleted while it lacks the label.
         self._deleted: dict[str, int] = {}
@@ -112,8 +115,9 @@ class Store:
         before = known.owner if known is not None else None
         if before is not None and before != owner:
             self._disown(before, which)
-        if owner is not None and which.kind != self._primary_kind:
+        if owner is not None and owner != before and which.kind != self._primary_kind:
             self._belongings.setdefault(owner, set()).add(which)
+            self._pods[which.namespace] += which.kind == self._pod_kind
         is_child = which.kind not in (self._primary_kind, self._pod_kind)
         found = content_of(manifest) if is_child else version
         # Of what belongs to nobody only the version is of use.
@@ -198,6 +202,10 @@ class Store:
         """How many children and pods a primary object has, those of its namesakes too."""
         return len(self._belongings.get(key, ()))
 
+    def pods_of_namespace(self, namespace: str) -> int:
+        """How many pods of all its primary objects a namespace has, of those that are not there too."""
+        return self._pods[namespace]
+
     def pods(self, key: Key) -> list[dict[str, Any]]:
         """The pods of a primary object, by name."""
         names = [which for which in self._belongings.get(key, ()) if which.kind == self._pod_kind]
@@ -214,10 +222,13 @@ class Store:
 
     def _disown(self, owner: Key, which: Identity) -> None:
         belongings = self._belongings.get(owner)
-        if belongings is not None:
+        if belongings is not None and which in belongings:
             belongings.discard(which)
+            self._pods[which.namespace] -= which.kind == self._pod_kind
             if not belongings:
                 del self._belongings[owner]
+            if not self._pods[which.namespace]:
+                del self._pods[which.namespace]
 
     def _bury(self, uid: str, version: int) -> None:
         self._deleted[uid] = max(version, self._deleted.pop(uid, version))
