@@ -153,6 +153,23 @@ def test_of_a_namespace_only_so_many_pods_are_kept_whatever_models_they_name() -
     assert len(store.pods(Key("other", "m"))) == len(store.pods(Key("full", "m"))) == 1
 
 
+@pytest.mark.parametrize("models", [1, MOST_PODS_OF_NAMESPACE], ids=["of a model", "of a namespace"])
+def test_a_pod_that_gets_its_label_late_is_one_too_many_all_the_same(models: int) -> None:
+    store = Store(MODEL.full_name, POD.full_name, owner_of)
+    label = "inference.sirocco.dev/model"
+
+    async def run() -> None:
+        sink = StoreSink(store, WorkQueue(), POD, None)
+        sink.put(an_object(POD, "late", 1, labels={}))
+        for number in range(1, (MOST_PODS if models == 1 else models) + 1):
+            owner = {label: KEY.name if models == 1 else f"m{number}"}
+            sink.put(an_object(POD, f"pod-{number}", number, labels=owner))
+        sink.put(an_object(POD, "late", 200_000, labels={label: KEY.name}))
+
+    asyncio.run(run())
+    assert "late" not in [each["metadata"]["name"] for each in store.pods(KEY)]
+
+
 def test_deletions_of_many_pods_are_gathered() -> None:
     store = Store(MODEL.full_name, POD.full_name, owner_of)
 

@@ -95,12 +95,12 @@ class StoreSink:
         self.queue.add_after(key, _GATHER_SECONDS + _GATHER_SECONDS_EACH * more)
 
     def _is_beyond(self, pod: Manifest) -> bool:
-        """Whether the pod is one too many of its model."""
+        """Whether the pod is one too many of its model, or of its namespace."""
         owner = owner_of(pod)
         if owner is None:
             return False
         size = self.store.size(owner)
-        known = self.store.content(identity(pod)) is not None
+        known = self.store.belongs(identity(pod))
         if not known and self.store.pods_of_namespace(owner.namespace) >= MOST_PODS_OF_NAMESPACE:
             return True
         if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):

@@ -116,8 +116,7 @@ class Store:
         if before is not None and before != owner:
             self._disown(before, which)
         if owner is not None and owner != before and which.kind != self._primary_kind:
-            self._belongings.setdefault(owner, set()).add(which)
-            self._pods[which.namespace] += which.kind == self._pod_kind
+            self._own(owner, which)
         is_child = which.kind not in (self._primary_kind, self._pod_kind)
         found = content_of(manifest) if is_child else version
         # Of what belongs to nobody only the version is of use.
@@ -170,6 +169,11 @@ class Store:
         entry = self._entries.get(which)
         return None if entry is None else entry.content
 
+    def belongs(self, which: Identity) -> bool:
+        """Whether an object is known and belongs to a primary object, there or not."""
+        entry = self._entries.get(which)
+        return entry is not None and entry.owner is not None
+
     def primary(self, key: Key) -> dict[str, Any] | None:
         """The primary object of a key."""
         return self.read(Identity(self._primary_kind, key.namespace, key.name))
@@ -220,13 +224,20 @@ class Store:
             self._disown(entry.owner, which)
         return entry.owner
 
+    def _own(self, owner: Key, which: Identity) -> None:
+        self._belongings.setdefault(owner, set()).add(which)
+        if which.kind == self._pod_kind:
+            self._pods[which.namespace] += 1
+
     def _disown(self, owner: Key, which: Identity) -> None:
-        belongings = self._belongings.get(owner)
-        if belongings is not None and which in belongings:
-            belongings.discard(which)
-            self._pods[which.namespace] -= which.kind == self._pod_kind
-            if not belongings:
-                del self._belongings[owner]
+        belongings = self._belongings.get(owner, set())
+        if which not in belongings:
+            return
+        belongings.remove(which)
+        if not belongings:
+            del self._belongings[owner]
+        if which.kind == self._pod_kind:
+            self._pods[which.namespace] -= 1
             if not self._pods[which.namespace]:
                 del self._pods[which.namespace]
 
