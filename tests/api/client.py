@@ -84,8 +84,6 @@ class Client:
             base_url=server,
             headers={"Authorization": f"Bearer {token}"},
             verify=context,
-            # The deletion of a whole collection is one call, and slow beside other tests.
-            timeout=120,
             trust_env=False,
         )
 
@@ -96,11 +94,12 @@ class Client:
         body: Any = None,
         content_type: str = "application/json",
         accept: str = "application/json",
+        seconds: float = 30,
         **query: str,
     ) -> httpx.Response:
-        """One request as it is."""
+        """One request as it is, answered within `seconds`."""
         headers = {"Content-Type": content_type, "Accept": accept}
-        return self._http.request(method, path, params=query, json=body, headers=headers)
+        return self._http.request(method, path, params=query, json=body, headers=headers, timeout=seconds)
 
     def request(self, method: str, path: str, body: Any = None, **options: Any) -> Object:
         """One request; raises ApiError unless the API server says 2xx."""

@@ -113,10 +113,13 @@ def new_namespace(client: Client) -> Iterator[str]:
     """
     created = client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "test-"}})
     name: str = created["metadata"]["name"]
-    yield name
-    client.raw("DELETE", client.path("InferenceModel", name))
-    # Without a kubelet nobody ends what a test has placed, and its node would look full to the next one.
-    for pod in client.objects("Pod", name):
-        if pod["spec"].get("nodeName"):
-            path = client.path("Pod", name, pod["metadata"]["name"])
-            client.raw("DELETE", path, gracePeriodSeconds="0")
+    try:
+        yield name
+    finally:
+        # One call for all of them, which is slow beside other tests.
+        client.raw("DELETE", client.path("InferenceModel", name), seconds=120)
+        # Without a kubelet nobody ends what a test has placed, and its node would look full to the next one.
+        for pod in client.objects("Pod", name):
+            if pod["spec"].get("nodeName"):
+                path = client.path("Pod", name, pod["metadata"]["name"])
+                client.raw("DELETE", path, gracePeriodSeconds="0")
